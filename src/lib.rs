@@ -1,1 +1,7 @@
-//! x
+//! ciem: who can do what in AWS, Azure and GCP, which of it is excessive, and how to reduce it.
+//!
+//! One way through the house: `collect → snapshot → access → graph → audit → report`. Everything from `snapshot` to
+//! `report` is pure: no clock, network, cluster, environment or randomness. The operator and the command line are two
+//! thin shells around the same core. A module imports only modules that stand above it here (a test holds it to that).
+
+pub mod model;

@@ -1,0 +1,278 @@
+//! Report documents: the bounded summary that becomes `AuditReport.status`, and the chunks that hold the findings
+//! (design §3.5). Lists in the summary are atomic for server-side apply: they change as a whole.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{CoverageEntry, Finding, FindingId, FindingState, IdentityRef, NotEvaluated, Provider, ResourceRef, Severity};
+
+/// The summary of one (AuditPolicy, CloudAccount): everything in `AuditReport.status` but the conditions. Under 48 KiB.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReportDocument {
+    /// Provider of the audited account.
+    pub provider: Provider,
+    /// The account, subscription, project or cluster.
+    pub scope: String,
+    /// Version of ciem that evaluated.
+    pub engine: String,
+    /// Version of the rule catalogue.
+    pub rule_catalogue: String,
+    /// Start of the last run. It changes only when something in the report changes, or when a run ends differently.
+    pub last_run_time: Timestamp,
+    /// Start of the last run that read everything it needed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_successful_run_time: Option<Timestamp>,
+    /// When the next run is due.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next_run_time: Option<Timestamp>,
+    pub counts: Counts,
+    /// Identities of the account by kind.
+    pub identities: BTreeMap<String, u32>,
+    /// The 20 worst open findings, worst first.
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub worst: Vec<WorstFinding>,
+    pub delta: Delta,
+    pub coverage: CoverageSummary,
+    /// What had to be left out to stay within the size bounds; absent where nothing was.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub truncation: Option<Truncation>,
+    /// The last runs, newest first.
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub history: Vec<RunRecord>,
+    /// True where earlier findings were lost, so that `firstSeen` starts again.
+    pub history_lost: bool,
+    pub manifest: Manifest,
+}
+
+/// How many findings, cut three ways. Passes are not findings.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    pub open: SeverityCounts,
+    pub exempted: SeverityCounts,
+    pub unverified: SeverityCounts,
+    /// Open findings by rule category (`inventory`, `map`, `excess`, `change`).
+    pub by_category: BTreeMap<String, u32>,
+    /// Open findings by rule; the 50 rules with most findings.
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub by_rule: Vec<RuleCount>,
+}
+
+/// Findings by severity.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SeverityCounts {
+    pub critical: u32,
+    pub high: u32,
+    pub medium: u32,
+    pub low: u32,
+    pub info: u32,
+}
+
+impl SeverityCounts {
+    /// Adds one.
+    pub fn add(&mut self, severity: Severity) {
+        let count = match severity {
+            Severity::Critical => &mut self.critical,
+            Severity::High => &mut self.high,
+            Severity::Medium => &mut self.medium,
+            Severity::Low => &mut self.low,
+            Severity::Info => &mut self.info,
+        };
+        *count = count.saturating_add(1);
+    }
+
+    /// The count of one severity.
+    pub const fn get(&self, severity: Severity) -> u32 {
+        match severity {
+            Severity::Critical => self.critical,
+            Severity::High => self.high,
+            Severity::Medium => self.medium,
+            Severity::Low => self.low,
+            Severity::Info => self.info,
+        }
+    }
+
+    /// All together.
+    pub const fn total(&self) -> u32 {
+        self.critical
+            .saturating_add(self.high)
+            .saturating_add(self.medium)
+            .saturating_add(self.low)
+            .saturating_add(self.info)
+    }
+}
+
+/// Open findings of one rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleCount {
+    pub rule: String,
+    pub open: u32,
+}
+
+/// One of the worst findings, short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WorstFinding {
+    pub id: FindingId,
+    pub rule: String,
+    pub severity: Severity,
+    /// The rule's title.
+    pub title: String,
+    /// Native id of the identity or resource, cut to 256 characters.
+    pub subject: String,
+    pub first_seen: Timestamp,
+}
+
+/// What changed against the run before.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Delta {
+    pub new: u32,
+    pub resolved: u32,
+    pub unchanged: u32,
+    /// The first 100 new ids, sorted.
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub new_ids: Vec<FindingId>,
+    /// The first 100 resolved ids, sorted.
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub resolved_ids: Vec<FindingId>,
+}
+
+/// What was not read and which rules therefore did not run. Bounded; the totals count all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CoverageSummary {
+    /// True where everything that the rules need was read and understood.
+    pub complete: bool,
+    /// The first 30 entries.
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub entries: Vec<CoverageEntry>,
+    /// How many there are in all.
+    pub total: u32,
+    /// Rules that did not run, the first 50.
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub not_evaluated: Vec<NotEvaluated>,
+    /// How many rules did not run in all.
+    pub not_evaluated_total: u32,
+    /// Read permissions that the collector lacks, the first 20.
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub missing_permissions: Vec<String>,
+}
+
+/// What was left out to stay within the size bounds (operator-conventions §2.4, 6). The store has everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Truncation {
+    /// The step reached: `EvidenceDropped`, `LowSeverityDropped`, `CappedPerRule`, `SummaryOnly`, `StatusShortened`.
+    pub reason: String,
+    /// Findings whose statements were dropped.
+    pub evidence_dropped: u32,
+    /// Findings that are in the counts but in no chunk.
+    pub findings_dropped: SeverityCounts,
+}
+
+/// One past run, small.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunRecord {
+    pub time: Timestamp,
+    pub open: SeverityCounts,
+    pub new: u32,
+    pub resolved: u32,
+    /// Generation of the chunks it left.
+    pub generation: String,
+    pub engine: String,
+    pub rule_catalogue: String,
+    /// Names of the exemptions in force.
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub exemptions: Vec<String>,
+    /// The snapshots it evaluated.
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub snapshots: Vec<SnapshotRef>,
+}
+
+/// Names a snapshot by its digests.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SnapshotRef {
+    pub provider: Provider,
+    pub scope: String,
+    /// Digest over who may do what.
+    pub entitlements_digest: String,
+    /// Digest over usage data.
+    pub usage_digest: String,
+}
+
+/// The chunks of one complete generation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Manifest {
+    /// Digest over the chunk references: equal generations have equal findings.
+    pub generation: String,
+    /// Number of buckets, a power of two; grows by splitting when a chunk would be too large.
+    pub buckets: u32,
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub chunks: Vec<ChunkRef>,
+}
+
+/// One chunk object.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChunkRef {
+    /// Name of the AuditReportChunk.
+    pub name: String,
+    pub bucket: u32,
+    pub findings: u32,
+    /// Bytes of `data`.
+    pub bytes: u32,
+}
+
+/// How `AuditReportChunk.spec.data` is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ChunkEncoding {
+    /// JSON text.
+    #[serde(rename = "json")]
+    Json,
+    /// gzip of the JSON text, in base64.
+    #[serde(rename = "gzip")]
+    Gzip,
+}
+
+/// What `data` of a chunk says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChunkDocument {
+    /// `ciem.dev/findings/v1`.
+    pub schema: String,
+    /// Sorted by identity.
+    pub identities: Vec<IdentityFindings>,
+}
+
+/// The findings of one identity. Both members absent: findings of the account itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IdentityFindings {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub identity: Option<IdentityRef>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub resource: Option<ResourceRef>,
+    /// Sorted by id.
+    pub findings: Vec<Finding>,
+}
+
+impl Counts {
+    /// Counts of one state.
+    pub fn of(&mut self, state: FindingState) -> &mut SeverityCounts {
+        match state {
+            FindingState::Open => &mut self.open,
+            FindingState::Exempted => &mut self.exempted,
+            FindingState::Unverified => &mut self.unverified,
+        }
+    }
+}
