@@ -1,1 +1,3 @@
+//! `ciem`: the command line and the operator in one binary.
+
 fn main() {}

@@ -12,6 +12,7 @@ use super::{FindingId, IdentityRef, Residual, ResourceRef, Severity};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
+    /// Stable id: the same problem keeps it from run to run.
     pub id: FindingId,
     /// Rule id, e.g. `AWS-EXC-01`.
     pub rule: String,
@@ -19,18 +20,23 @@ pub struct Finding {
     pub severity: Severity,
     /// Risk score of the identity; null where it is not computed.
     pub score: Option<Score>,
+    /// Whose problem it is; null where it is the account's or a resource's.
     pub identity: Option<IdentityRef>,
+    /// Which resource it is about; null where it is about the identity alone.
     pub resource: Option<ResourceRef>,
     /// What tells apart two findings of one rule on the same identity and resource: a policy, a trusted principal. Part of the id.
     pub discriminator: String,
+    /// What it rests on.
     pub evidence: Evidence,
     /// The condition under which it holds; null: unconditionally.
     pub conditions: Option<Residual>,
+    /// How to fix it.
     pub remediation: Remediation,
     /// Compliance references, `framework/version/id`, e.g. `CIS-AWS/v5.0/1.15`.
     pub references: Vec<String>,
     /// When a run first saw it; carried over from run to run.
     pub first_seen: Timestamp,
+    /// Whether somebody has to act.
     pub state: FindingState,
     /// Name of the exemption, where the state is `Exempted`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -52,6 +58,7 @@ pub struct Score {
 /// Whether somebody has to act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum FindingState {
+    /// Holds, and nothing excuses it.
     Open,
     /// Matched by an exemption that is in force.
     Exempted,
@@ -63,6 +70,7 @@ pub enum FindingState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
+    /// How strong it is.
     pub class: EvidenceClass,
     /// The snapshot section it was read from; decides `Unverified` where that section is unread later.
     pub source: String,
@@ -79,11 +87,17 @@ pub struct Evidence {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum EvidenceClass {
+    /// A fact read from policies and settings.
     Configuration,
+    /// Every call of the window was seen.
     FullTrail,
+    /// Use is known for each action.
     Action,
+    /// Use is known for each service only.
     Service,
+    /// Attempts are known, denied ones included.
     Attempted,
+    /// Nothing is known about use.
     None,
 }
 
@@ -122,9 +136,11 @@ pub struct Remediation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FindingGroup {
+    /// Rule id, e.g. `AWS-EXC-01`.
     pub rule: String,
     /// The shared cause: a policy's ARN or a trusted principal.
     pub cause: String,
+    /// Severity of its findings, the worst of them.
     pub severity: Severity,
     /// Ids of its findings, sorted.
     pub findings: Vec<FindingId>,

@@ -6,11 +6,15 @@ use serde::{Deserialize, Serialize};
 /// Where entitlements live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Provider {
+    /// Amazon Web Services.
     #[serde(rename = "AWS")]
     Aws,
+    /// Microsoft Azure with Entra ID.
     Azure,
+    /// Google Cloud.
     #[serde(rename = "GCP")]
     Gcp,
+    /// A Kubernetes cluster.
     Kubernetes,
 }
 
@@ -29,10 +33,15 @@ impl Provider {
 /// How bad a finding is. Ordered: `Info` is the least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Severity {
+    /// Worth knowing; nothing to do now.
     Info,
+    /// Hygiene.
     Low,
+    /// Fix in the ordinary course.
     Medium,
+    /// Fix soon: wide access or weak trust.
     High,
+    /// Fix now: a way to everything.
     Critical,
 }
 
@@ -67,14 +76,23 @@ impl std::str::FromStr for Severity {
 /// What kind of identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum IdentityKind {
+    /// A person or a long-lived user of the provider.
     User,
+    /// A group; it acts through its members.
     Group,
+    /// A role that others assume.
     Role,
+    /// A service account (GCP, Kubernetes).
     ServiceAccount,
+    /// An application in a tenant.
     ServicePrincipal,
+    /// An identity that the provider manages for a resource.
     ManagedIdentity,
+    /// Somebody known through an identity provider.
     Federated,
+    /// A running workload.
     Workload,
+    /// The root user of an account.
     Root,
 }
 
@@ -82,11 +100,13 @@ pub enum IdentityKind {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IdentityRef {
+    /// Where it lives.
     pub provider: Provider,
     /// Account, subscription, project or cluster that owns the identity.
     pub scope: String,
     /// The provider's own id: an ARN, an object id, a member, `system:serviceaccount:NS:NAME`.
     pub id: String,
+    /// What kind of identity it is.
     pub kind: IdentityKind,
     /// The short name that people use.
     pub name: String,
@@ -96,6 +116,7 @@ pub struct IdentityRef {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceRef {
+    /// Where it lives.
     pub provider: Provider,
     /// Account, subscription, project or cluster that owns the resource.
     pub scope: String,

@@ -29,13 +29,16 @@ pub struct ReportDocument {
     /// When the next run is due.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub next_run_time: Option<Timestamp>,
+    /// How many findings.
     pub counts: Counts,
     /// Identities of the account by kind.
     pub identities: BTreeMap<String, u32>,
     /// The 20 worst open findings, worst first.
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub worst: Vec<WorstFinding>,
+    /// What changed against the run before.
     pub delta: Delta,
+    /// What was not read, and which rules therefore did not run.
     pub coverage: CoverageSummary,
     /// What had to be left out to stay within the size bounds; absent where nothing was.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -45,6 +48,7 @@ pub struct ReportDocument {
     pub history: Vec<RunRecord>,
     /// True where earlier findings were lost, so that `firstSeen` starts again.
     pub history_lost: bool,
+    /// The chunks that hold the findings.
     pub manifest: Manifest,
 }
 
@@ -52,8 +56,11 @@ pub struct ReportDocument {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
+    /// Open findings.
     pub open: SeverityCounts,
+    /// Findings that an exemption in force excuses.
     pub exempted: SeverityCounts,
+    /// Findings whose source could not be read in the last run.
     pub unverified: SeverityCounts,
     /// Open findings by rule category (`inventory`, `map`, `excess`, `change`).
     pub by_category: BTreeMap<String, u32>,
@@ -66,10 +73,15 @@ pub struct Counts {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SeverityCounts {
+    /// Findings of severity Critical.
     pub critical: u32,
+    /// Findings of severity High.
     pub high: u32,
+    /// Findings of severity Medium.
     pub medium: u32,
+    /// Findings of severity Low.
     pub low: u32,
+    /// Findings of severity Info.
     pub info: u32,
 }
 
@@ -111,7 +123,9 @@ impl SeverityCounts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RuleCount {
+    /// Rule id, e.g. `AWS-EXC-01`.
     pub rule: String,
+    /// Open findings of the rule.
     pub open: u32,
 }
 
@@ -119,13 +133,17 @@ pub struct RuleCount {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WorstFinding {
+    /// Id of the finding.
     pub id: FindingId,
+    /// Rule id, e.g. `AWS-EXC-01`.
     pub rule: String,
+    /// How bad it is.
     pub severity: Severity,
     /// The rule's title.
     pub title: String,
     /// Native id of the identity or resource, cut to 256 characters.
     pub subject: String,
+    /// When a run first saw it.
     pub first_seen: Timestamp,
 }
 
@@ -133,8 +151,11 @@ pub struct WorstFinding {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Delta {
+    /// Findings that were not there before.
     pub new: u32,
+    /// Findings that are gone.
     pub resolved: u32,
+    /// Findings that were there before.
     pub unchanged: u32,
     /// The first 100 new ids, sorted.
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
@@ -181,13 +202,19 @@ pub struct Truncation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RunRecord {
+    /// Start of the run.
     pub time: Timestamp,
+    /// Open findings.
     pub open: SeverityCounts,
+    /// Findings that were not there before.
     pub new: u32,
+    /// Findings that are gone.
     pub resolved: u32,
     /// Generation of the chunks it left.
     pub generation: String,
+    /// Version of ciem that evaluated.
     pub engine: String,
+    /// Version of the rule catalogue.
     pub rule_catalogue: String,
     /// Names of the exemptions in force.
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
@@ -201,7 +228,9 @@ pub struct RunRecord {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SnapshotRef {
+    /// Provider of the snapshot.
     pub provider: Provider,
+    /// Account, subscription, project or cluster.
     pub scope: String,
     /// Digest over who may do what.
     pub entitlements_digest: String,
@@ -217,6 +246,7 @@ pub struct Manifest {
     pub generation: String,
     /// Number of buckets, a power of two; grows by splitting when a chunk would be too large.
     pub buckets: u32,
+    /// The chunks, sorted by name.
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub chunks: Vec<ChunkRef>,
 }
@@ -227,7 +257,9 @@ pub struct Manifest {
 pub struct ChunkRef {
     /// Name of the AuditReportChunk.
     pub name: String,
+    /// Which bucket of the manifest it holds.
     pub bucket: u32,
+    /// How many findings it holds.
     pub findings: u32,
     /// Bytes of `data`.
     pub bytes: u32,
@@ -258,8 +290,10 @@ pub struct ChunkDocument {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IdentityFindings {
+    /// Whose findings.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub identity: Option<IdentityRef>,
+    /// Which resource's findings, where they have no identity.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub resource: Option<ResourceRef>,
     /// Sorted by id.
