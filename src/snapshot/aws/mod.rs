@@ -1,0 +1,236 @@
+//! AWS sections: their names and their typed content, in the member names of the IAM API.
+//! Only what evaluation needs is typed; the section's canonical JSON keeps every member that was read.
+
+mod document;
+
+pub use document::PolicyDocument;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Names of sections. The first six are entitlements, the rest is usage.
+pub mod section {
+    /// `[User]`, of GetAccountAuthorizationDetails.
+    pub const USERS: &str = "users";
+    /// `[Group]`, of GetAccountAuthorizationDetails.
+    pub const GROUPS: &str = "groups";
+    /// `[Role]`, of GetAccountAuthorizationDetails; without RoleLastUsed.
+    pub const ROLES: &str = "roles";
+    /// `[ManagedPolicy]`, of GetAccountAuthorizationDetails: in use, and boundaries where fetched.
+    pub const POLICIES: &str = "policies";
+    /// `[Resource]`: what the account owns, with resource policies.
+    pub const RESOURCES: &str = "resources";
+    /// Settings of the account itself: `public_access_block`, alias.
+    pub const ACCOUNT: &str = "account";
+    /// Service control policies on the account's path.
+    pub const SERVICE_CONTROL_POLICIES: &str = "serviceControlPolicies";
+    /// Resource control policies on the account's path.
+    pub const RESOURCE_CONTROL_POLICIES: &str = "resourceControlPolicies";
+    /// The organization: id, management account, accounts with paths.
+    pub const ORGANIZATION: &str = "organization";
+    /// `{role ARN: RoleLastUsed}`; usage.
+    pub const ROLE_LAST_USED: &str = "roleLastUsed";
+    /// The credential report; usage.
+    pub const CREDENTIAL_REPORT: &str = "credentialReport";
+}
+
+/// What the snapshot of one AWS account says, decoded. A list whose section was not read is `None`: never assumed empty.
+#[derive(Debug, Clone, Default)]
+pub struct Account {
+    /// 12 digits.
+    pub id: String,
+    /// Sorted by ARN.
+    pub users: Option<Vec<User>>,
+    /// Sorted by ARN.
+    pub groups: Option<Vec<Group>>,
+    /// Sorted by ARN.
+    pub roles: Option<Vec<Role>>,
+    /// Sorted by ARN.
+    pub policies: Option<Vec<ManagedPolicy>>,
+    /// Sorted by ARN.
+    pub resources: Option<Vec<Resource>>,
+}
+
+/// An IAM user.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct User {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub user_name: String,
+    /// `AIDA…`.
+    pub user_id: String,
+    /// `/`, `/team/`.
+    pub path: String,
+    /// When it was created.
+    #[serde(with = "time")]
+    pub create_date: Option<Timestamp>,
+    /// Inline policies.
+    pub user_policy_list: Vec<InlinePolicy>,
+    /// Names of its groups.
+    pub group_list: Vec<String>,
+    /// Managed policies attached directly.
+    pub attached_managed_policies: Vec<AttachedPolicy>,
+    /// The permissions boundary, where one is set.
+    pub permissions_boundary: Option<PermissionsBoundary>,
+    /// Tags.
+    pub tags: Vec<Tag>,
+}
+
+/// An IAM group.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Group {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub group_name: String,
+    /// `AGPA…`.
+    pub group_id: String,
+    /// Its path.
+    pub path: String,
+    /// When it was created.
+    #[serde(with = "time")]
+    pub create_date: Option<Timestamp>,
+    /// Inline policies.
+    pub group_policy_list: Vec<InlinePolicy>,
+    /// Managed policies attached.
+    pub attached_managed_policies: Vec<AttachedPolicy>,
+}
+
+/// An IAM role.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Role {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub role_name: String,
+    /// `AROA…`.
+    pub role_id: String,
+    /// Its path.
+    pub path: String,
+    /// When it was created.
+    #[serde(with = "time")]
+    pub create_date: Option<Timestamp>,
+    /// Who may assume it.
+    pub assume_role_policy_document: Option<PolicyDocument>,
+    /// Inline policies.
+    pub role_policy_list: Vec<InlinePolicy>,
+    /// Managed policies attached.
+    pub attached_managed_policies: Vec<AttachedPolicy>,
+    /// The permissions boundary, where one is set.
+    pub permissions_boundary: Option<PermissionsBoundary>,
+    /// Tags.
+    pub tags: Vec<Tag>,
+    /// Instance profiles that hold it.
+    pub instance_profile_list: Vec<InstanceProfile>,
+}
+
+/// A managed policy with its versions.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ManagedPolicy {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name; empty in files of tools that leave it out.
+    pub policy_name: String,
+    /// Its path.
+    pub path: String,
+    /// The version in force, `v3`.
+    pub default_version_id: String,
+    /// Versions; at least the one in force.
+    pub policy_version_list: Vec<PolicyVersion>,
+}
+
+/// One version of a managed policy.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct PolicyVersion {
+    /// `v3`.
+    pub version_id: String,
+    /// Whether it is the one in force.
+    pub is_default_version: bool,
+    /// The document.
+    pub document: Option<PolicyDocument>,
+}
+
+/// An inline policy.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct InlinePolicy {
+    /// Its name.
+    pub policy_name: String,
+    /// The document.
+    pub policy_document: Option<PolicyDocument>,
+}
+
+/// A managed policy's attachment.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct AttachedPolicy {
+    /// The policy's name.
+    pub policy_name: String,
+    /// The policy's ARN.
+    pub policy_arn: String,
+}
+
+/// A permissions boundary.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct PermissionsBoundary {
+    /// The policy's ARN.
+    pub permissions_boundary_arn: String,
+}
+
+/// A tag.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Tag {
+    /// Its key.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// An instance profile.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct InstanceProfile {
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub instance_profile_name: String,
+}
+
+/// Something that the account owns, in the form of cases-format.md.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Resource {
+    /// Its ARN.
+    pub arn: String,
+    /// CloudFormation type name.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Tags.
+    pub tags: Vec<Tag>,
+    /// Resource policy, where read; absent: not read or none.
+    pub policy: Option<PolicyDocument>,
+}
+
+/// Text of a document, shared by all that attach it.
+pub type DocumentText = Arc<str>;
+
+/// Dates of the IAM API: RFC 3339, also with a blank for `T` (as tools print them).
+mod time {
+    use jiff::Timestamp;
+    use serde::{Deserialize, Deserializer};
+
+    /// Unparseable dates are absent: no decision rests on them, and files of tools hold many forms.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+        Ok(Option::<String>::deserialize(deserializer)?.and_then(|text| text.parse().ok()))
+    }
+}
