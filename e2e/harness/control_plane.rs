@@ -11,8 +11,9 @@ use anyhow::{Result, bail};
 use axum::http::Request;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use kube::Client;
+use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::client::Body;
+use kube::{Api, Client};
 use serde_json::json;
 
 use super::cluster::{Cluster, kubeconfig};
@@ -60,7 +61,7 @@ pub struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// Returns when `/readyz` says yes, the CRDs are served and the controllers have been started.
+    /// Returns when `/readyz` says yes, the CRDs are served and the controllers work.
     pub async fn start(options: Options) -> Result<Self> {
         let tools = Tools::locate().await?;
         let mut ports = match options.ports {
@@ -120,7 +121,13 @@ impl ControlPlane {
         if let Some(crds) = &options.crds {
             cluster.install(crds).await?;
         }
-        let controller_manager = supervisor.spawn(&controller_manager_program(tools, &directory))?;
+        let mut controller_manager = supervisor.spawn(&controller_manager_program(tools, &directory))?;
+        // It starts no controller before all are prepared, and gives up when the API server goes away before that.
+        let accounts: Api<ServiceAccount> = Api::default_namespaced(cluster.client().await?);
+        wait_for("the first work of the controllers", &mut [&mut controller_manager], async || {
+            Ok(accounts.get_opt("default").await?.is_some())
+        })
+        .await?;
         Ok(Self {
             cluster,
             supervisor: std::sync::Mutex::new(supervisor),
