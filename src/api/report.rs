@@ -91,6 +91,7 @@ pub struct AuditReportChunkSpec {
     /// The AuditReport that it belongs to.
     pub report_ref: ObjectRef,
     /// Which part of the identities: the bucket that the hash of the identity falls into.
+    #[schemars(range(max = 65_535))]
     pub bucket: u32,
     /// How `data` is written: `json` is JSON text, `gzip` the same compressed, in base64.
     pub encoding: ChunkEncoding,
