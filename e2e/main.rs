@@ -8,6 +8,8 @@ mod harness;
 #[cfg(test)]
 mod control_plane;
 #[cfg(test)]
+mod manifests;
+#[cfg(test)]
 mod processes;
 #[cfg(test)]
 mod proxy;

@@ -196,6 +196,8 @@ impl Kubectl {
             .args(arguments)
             .env_clear()
             .env("HOME", self.kubeconfig.parent().unwrap_or(Path::new("/")))
+            // Where `kubectl diff` finds diff.
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
