@@ -69,7 +69,7 @@ async fn a_service_account_may_do_what_rbac_says_and_nothing_else() -> Result<()
     cluster
         .kubectl(&["create", "rolebinding", "reader", "-n", ns, "--clusterrole=view", &subject])
         .await?;
-    eventually(Duration::from_secs(5), "the new permission", async || {
+    eventually(Duration::from_secs(20), "the new permission", async || {
         Ok(Some(config_maps.list(&ListParams::default()).await?))
     })
     .await?;
@@ -92,7 +92,7 @@ async fn the_audit_log_tells_who_did_what() -> Result<()> {
     let namespace = Namespace::create(cluster, "audit").await?;
     let api: Api<ConfigMap> = Api::namespaced(cluster.client().await?, namespace.name());
     api.create(&PostParams::default(), &config_map("noted")).await?;
-    let event = eventually(Duration::from_secs(5), "the request in the audit log", async || {
+    let event = eventually(Duration::from_secs(20), "the request in the audit log", async || {
         let mut events = cluster.audit_events()?.into_iter();
         Ok(events.find(|event| event["objectRef"]["namespace"] == namespace.name() && event["objectRef"]["name"] == "noted"))
     })
