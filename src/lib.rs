@@ -7,3 +7,6 @@
 pub mod access;
 pub mod model;
 pub mod snapshot;
+
+#[cfg(feature = "operator")]
+pub mod api;
