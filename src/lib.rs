@@ -6,5 +6,6 @@
 
 pub mod access;
 pub mod catalogue;
+pub mod graph;
 pub mod model;
 pub mod snapshot;
