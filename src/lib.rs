@@ -9,3 +9,6 @@ pub mod catalogue;
 pub mod graph;
 pub mod model;
 pub mod snapshot;
+
+#[cfg(feature = "operator")]
+pub mod api;
