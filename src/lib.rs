@@ -5,5 +5,6 @@
 //! thin shells around the same core. A module imports only modules that stand above it here (a test holds it to that).
 
 pub mod access;
+pub mod collect;
 pub mod model;
 pub mod snapshot;
