@@ -2,6 +2,13 @@
 //! reading and writing of every accepted file form (design §3.4, cases-format.md).
 
 pub mod aws;
+mod canonical;
+mod error;
+mod node;
+mod read;
+
+pub use error::{Place, ReadError};
+pub use read::read;
 
 use std::collections::BTreeMap;
 
@@ -82,12 +89,13 @@ impl Snapshot {
     /// Digest over the digests of the sections of one kind, with their names and status: equal exactly if what was read is equal.
     pub fn digest(&self, kind: SectionKind) -> String {
         let mut hash = Sha256::new();
-        for (name, section) in self.sections.iter().filter(|(_, section)| section.kind == kind) {
+        let attempted = |section: &Section| section.kind == kind && section.status != SectionStatus::NotAttempted;
+        for (name, section) in self.sections.iter().filter(|(_, section)| attempted(section)) {
             hash.update(name.as_bytes());
             hash.update([0, section.status as u8]);
             hash.update(section.digest.as_bytes());
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        canonical::hexadecimal(&hash.finalize())
     }
 
     /// Its name by digests.
@@ -100,3 +108,51 @@ impl Snapshot {
         }
     }
 }
+
+impl Section {
+    /// A section that was read whole. Fails where the content has no canonical form (a number beyond 2⁵³, a member that appears twice).
+    pub fn read(
+        source: impl Into<String>,
+        at: Option<Timestamp>,
+        kind: SectionKind,
+        content: &impl Serialize,
+    ) -> Result<Self, serde_json::Error> {
+        Self::of_canonical(source, at, kind, canonical::of_text(&serde_json::to_string(content)?)?)
+    }
+
+    /// A section of which nothing was read, and why.
+    pub fn unread(source: impl Into<String>, status: SectionStatus, reason: impl Into<String>, kind: SectionKind) -> Self {
+        let content = RawValue::NULL.to_owned();
+        Self {
+            source: source.into(),
+            status,
+            reason: Some(reason.into()),
+            at: None,
+            kind,
+            digest: canonical::digest(content.get()),
+            content,
+        }
+    }
+
+    fn of_canonical(
+        source: impl Into<String>,
+        at: Option<Timestamp>,
+        kind: SectionKind,
+        content: String,
+    ) -> Result<Self, serde_json::Error> {
+        let digest = canonical::digest(&content);
+        let content = RawValue::from_string(content)?;
+        Ok(Self {
+            source: source.into(),
+            status: SectionStatus::Read,
+            reason: None,
+            at,
+            kind,
+            digest,
+            content,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,14 @@
 //! AWS sections: their names and their typed content, in the member names of the IAM API.
 //! Only what evaluation needs is typed; the section's canonical JSON keeps every member that was read.
 
+pub(super) mod account;
+mod decode;
 mod document;
+mod normalise;
+mod shape;
 
+pub use account::{Origin, snapshot_of};
+pub use decode::DecodeError;
 pub use document::PolicyDocument;
 
 use std::sync::Arc;
@@ -10,7 +16,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Names of sections. The first six are entitlements, the rest is usage.
+/// Names of sections.
 pub mod section {
     /// `[User]`, of GetAccountAuthorizationDetails.
     pub const USERS: &str = "users";
@@ -32,8 +38,36 @@ pub mod section {
     pub const ORGANIZATION: &str = "organization";
     /// `{role ARN: RoleLastUsed}`; usage.
     pub const ROLE_LAST_USED: &str = "roleLastUsed";
+    /// `{user ARN: time}`; usage.
+    pub const PASSWORD_LAST_USED: &str = "passwordLastUsed";
     /// The credential report; usage.
     pub const CREDENTIAL_REPORT: &str = "credentialReport";
+    /// `[Resource]`: access keys and login profiles under the ARN of their user; usage.
+    pub const CREDENTIALS: &str = "credentials";
+    /// `{member: value}`: what a file holds and nothing uses; usage, so that it changes no entitlements digest.
+    pub const UNRECOGNISED: &str = "unrecognised";
+
+    /// What a complete snapshot has. One that is missing was not attempted.
+    pub const ALL: [&str; 12] = [
+        USERS,
+        GROUPS,
+        ROLES,
+        POLICIES,
+        RESOURCES,
+        ACCOUNT,
+        SERVICE_CONTROL_POLICIES,
+        RESOURCE_CONTROL_POLICIES,
+        ORGANIZATION,
+        ROLE_LAST_USED,
+        CREDENTIAL_REPORT,
+        CREDENTIALS,
+    ];
+}
+
+/// The account that an ARN names: none where it has no account (S3) or the account is AWS itself (managed policies).
+pub fn account_of_arn(arn: &str) -> Option<&str> {
+    let account = arn.strip_prefix("arn:")?.split(':').nth(3)?;
+    (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())).then_some(account)
 }
 
 /// What the snapshot of one AWS account says, decoded. A list whose section was not read is `None`: never assumed empty.
@@ -51,6 +85,8 @@ pub struct Account {
     pub policies: Option<Vec<ManagedPolicy>>,
     /// Sorted by ARN.
     pub resources: Option<Vec<Resource>>,
+    /// Access keys and login profiles, under the ARN of their user.
+    pub credentials: Option<Vec<Resource>>,
 }
 
 /// An IAM user.
