@@ -15,8 +15,10 @@ pub struct Budget {
     pub call_timeout: Duration,
     /// How often a request is sent at most when it is throttled or fails on the way; at least 1.
     pub attempts: u32,
-    /// Pause before the first repetition; it doubles each time, up to 20 s, with random variation.
+    /// Pause before the first repetition, with random variation; it doubles each time.
     pub first_pause: Duration,
+    /// The longest pause before a repetition. When the provider throttles, the rate that it takes is measured and pauses follow it up to here.
+    pub longest_pause: Duration,
     /// Entities asked for per page; 1 to 1,000 (AWS).
     pub page_size: u16,
 }
@@ -32,6 +34,7 @@ impl Default for Budget {
             call_timeout: Duration::from_mins(1),
             attempts: 6,
             first_pause: Duration::from_millis(500),
+            longest_pause: Duration::from_secs(10),
             page_size: 500,
         }
     }

@@ -1,6 +1,8 @@
 //! Why a collection, or one call of it, failed. Texts hold no secret and nothing that changes from one try to the next (request ids,
 //! times), so that a condition that shows them changes only when the cause does.
 
+use std::time::Duration;
+
 use thiserror::Error;
 
 /// A failure, with what to do about it. `call` is an API call as permissions name it, e.g. `iam:GetAccountAuthorizationDetails`.
@@ -35,7 +37,9 @@ pub enum CollectError {
         code: String,
     },
     /// The credentials belong elsewhere. Nothing of that account was read.
-    #[error("the credentials belong to account {actual} ({caller}), not to {expected}: use credentials of {expected}, or correct the account id")]
+    #[error(
+        "the credentials belong to account {actual} ({caller}), not to {expected}: use credentials of {expected}, or correct the account id"
+    )]
     AccountMismatch {
         /// The account that was to be read.
         expected: String,
@@ -53,12 +57,10 @@ pub enum CollectError {
         why: String,
     },
     /// The provider asks to slow down, after all repetitions.
-    #[error("{call}: throttled after {attempts} attempts: others use up the account's API limits; it is tried again later")]
+    #[error("{call}: throttled, after waiting too: others use up the account's API limits; it is tried again later")]
     Throttled {
         /// The call.
         call: &'static str,
-        /// How often it was sent.
-        attempts: u32,
     },
     /// No connection: name resolution, refusal, TLS.
     #[error("{call}: {endpoint} can't be reached ({detail}): check DNS, egress rules, proxy and certificates")]
@@ -71,7 +73,9 @@ pub enum CollectError {
         detail: String,
     },
     /// The connection ended before an answer began.
-    #[error("{call}: the connection to {endpoint} was cut before an answer came: check what stands between (proxy, firewall); it is tried again later")]
+    #[error(
+        "{call}: the connection to {endpoint} was cut before an answer came: check what stands between (proxy, firewall); it is tried again later"
+    )]
     ConnectionCut {
         /// The call.
         call: &'static str,
@@ -87,7 +91,9 @@ pub enum CollectError {
         endpoint: String,
     },
     /// An answer that is not the service's.
-    #[error("{call}: the answer of {endpoint} can't be used ({detail}): check what stands between (proxy, captive portal) and the endpoint")]
+    #[error(
+        "{call}: the answer of {endpoint} can't be used ({detail}): check what stands between (proxy, captive portal) and the endpoint"
+    )]
     MalformedAnswer {
         /// The call.
         call: &'static str,
@@ -97,22 +103,22 @@ pub enum CollectError {
         detail: String,
     },
     /// One call took too long, after all repetitions.
-    #[error("{call}: no whole answer of {endpoint} within {seconds} s: check the network; it is tried again later")]
+    #[error("{call}: no whole answer of {endpoint} within {limit:?}: check the network; it is tried again later")]
     Timeout {
         /// The call.
         call: &'static str,
         /// Which endpoint.
         endpoint: String,
         /// Time allowed for one request.
-        seconds: u64,
+        limit: Duration,
     },
     /// The whole collection took too long.
-    #[error("{call}: the collection did not end within {seconds} s: allow it more time, or find out what makes the account slow to read")]
+    #[error("{call}: the collection did not end within {limit:?}: allow it more time, or find out what makes the account slow to read")]
     DeadlineExceeded {
         /// The call that was under way or next.
         call: &'static str,
         /// Time allowed for the collection.
-        seconds: u64,
+        limit: Duration,
     },
     /// The collection used up its requests.
     #[error("{call}: the collection used up its {max_calls} requests: raise its budget")]

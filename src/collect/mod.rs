@@ -55,6 +55,10 @@ pub struct Failure {
 
 /// The permissions that the collector lacked, sorted: what has to be allowed so that the next collection is whole.
 pub fn missing_permissions(snapshot: &Snapshot) -> Vec<String> {
-    let missing: BTreeSet<&String> = snapshot.sections.values().flat_map(|section| &section.missing_permissions).collect();
+    let missing: BTreeSet<&String> = snapshot
+        .sections
+        .values()
+        .flat_map(|section| &section.missing_permissions)
+        .collect();
     missing.into_iter().cloned().collect()
 }

@@ -51,6 +51,9 @@ pub struct Section {
     /// Why it is not whole, where it is not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
+    /// Permissions that the collector lacked, sorted: with them it would have read more.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub missing_permissions: Vec<String>,
     /// When it was read.
     pub at: Option<Timestamp>,
     /// Which of the two digests it belongs to.
@@ -127,6 +130,7 @@ impl Section {
             source: source.into(),
             status,
             reason: Some(reason.into()),
+            missing_permissions: Vec::new(),
             at: None,
             kind,
             digest: canonical::digest(content.get()),
@@ -146,6 +150,7 @@ impl Section {
             source: source.into(),
             status: SectionStatus::Read,
             reason: None,
+            missing_permissions: Vec::new(),
             at,
             kind,
             digest,

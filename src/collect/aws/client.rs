@@ -49,7 +49,10 @@ impl Session {
         let home = source.target.home_region().unwrap_or_default();
         let sts_region = source.target.regions.first().map_or(home, String::as_str).to_owned();
         let budget = source.budget.clone();
-        let meter = Arc::new(Meter { calls: AtomicU32::new(0), max_calls: budget.max_calls });
+        let meter = Arc::new(Meter {
+            calls: AtomicU32::new(0),
+            max_calls: budget.max_calls,
+        });
         let shared = shared_config(source, Region::new(sts_region.clone())).await?;
 
         // Retry quota and rate limiter belong to this collection: the SDK's default shares them between all accounts of the process, so
@@ -72,7 +75,10 @@ impl Session {
             iam: aws_sdk_iam::Client::from_conf(iam.build()),
             permits: Semaphore::new(usize::try_from(budget.concurrency.max(1)).unwrap_or(1)),
             deadline: Instant::now() + budget.deadline,
-            endpoints: [name(Service::Sts, format!("STS in {sts_region}")), name(Service::Iam, format!("IAM of partition {}", source.target.partition))],
+            endpoints: [
+                name(Service::Sts, format!("STS in {sts_region}")),
+                name(Service::Iam, format!("IAM of partition {}", source.target.partition)),
+            ],
             budget,
             meter,
         })
@@ -101,21 +107,35 @@ impl Session {
         match tokio::time::timeout_at(self.deadline, limited).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(failure::name(&error, &self.place(service, call))),
-            Err(_) => Err(CollectError::DeadlineExceeded { call, seconds: self.budget.deadline.as_secs() }),
+            Err(_) => Err(CollectError::DeadlineExceeded {
+                call,
+                limit: self.budget.deadline,
+            }),
         }
     }
 
     /// An answer that the SDK took and that is still none.
     pub fn malformed(&self, service: Service, call: &'static str, detail: &str) -> CollectError {
-        CollectError::MalformedAnswer { call, endpoint: self.endpoint(service).to_owned(), detail: detail.to_owned() }
+        CollectError::MalformedAnswer {
+            call,
+            endpoint: self.endpoint(service).to_owned(),
+            detail: detail.to_owned(),
+        }
     }
 
     fn endpoint(&self, service: Service) -> &str {
-        self.endpoints.iter().find(|(known, _)| *known == service).map_or("", |(_, endpoint)| endpoint)
+        self.endpoints
+            .iter()
+            .find(|(known, _)| *known == service)
+            .map_or("", |(_, endpoint)| endpoint)
     }
 
     fn place(&self, service: Service, call: &'static str) -> failure::Place<'_> {
-        failure::Place { call, endpoint: self.endpoint(service), budget: &self.budget }
+        failure::Place {
+            call,
+            endpoint: self.endpoint(service),
+            budget: &self.budget,
+        }
     }
 }
 
@@ -136,7 +156,7 @@ async fn shared_config(source: &Source, region: Region) -> Result<SdkConfig, Col
             RetryConfig::adaptive()
                 .with_max_attempts(budget.attempts.max(1))
                 .with_initial_backoff(budget.first_pause)
-                .with_max_backoff(Duration::from_secs(20)),
+                .with_max_backoff(budget.longest_pause),
         )
         .timeout_config(
             TimeoutConfig::builder()
@@ -194,7 +214,9 @@ impl Intercept for Wire {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let taken = self.0.calls.try_update(Ordering::Relaxed, Ordering::Relaxed, |calls| (calls < self.0.max_calls).then(|| calls + 1));
+        let taken = self.0.calls.try_update(Ordering::Relaxed, Ordering::Relaxed, |calls| {
+            (calls < self.0.max_calls).then(|| calls + 1)
+        });
         taken.map(|_| ()).map_err(|_| OutOfCalls.into())
     }
 
@@ -206,7 +228,11 @@ impl Intercept for Wire {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if is_half(context.response()) { Err(HalfAnswerError.into()) } else { Ok(()) }
+        if is_half(context.response()) {
+            Err(HalfAnswerError.into())
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -216,7 +242,11 @@ struct HalfAnswer;
 
 impl ClassifyRetry for HalfAnswer {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
-        if context.response().is_some_and(is_half) { RetryAction::transient_error() } else { RetryAction::NoActionIndicated }
+        if context.response().is_some_and(is_half) {
+            RetryAction::transient_error()
+        } else {
+            RetryAction::NoActionIndicated
+        }
     }
 
     fn name(&self) -> &'static str {

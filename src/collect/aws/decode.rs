@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_iam::types::{
-    AttachedPermissionsBoundary, AttachedPolicy, GroupDetail, InstanceProfile, ManagedPolicyDetail, PolicyDetail, PolicyVersion, Role,
-    RoleDetail, RoleLastUsed, Tag, UserDetail,
+    AttachedPermissionsBoundary, AttachedPolicy, GroupDetail, InstanceProfile, ManagedPolicyDetail, PermissionsBoundaryAttachmentType,
+    PolicyDetail, PolicyVersion, Role, RoleDetail, RoleLastUsed, Tag, UserDetail,
 };
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
@@ -60,11 +60,11 @@ pub(super) fn user(user: &UserDetail) -> Value {
         ("UserId", text(user.user_id())),
         ("Path", text(user.path())),
         ("CreateDate", date(user.create_date())),
-        ("UserPolicyList", list(&user.user_policy_list, inline)),
-        ("GroupList", list(&user.group_list, |name| Value::String(name.clone()))),
-        ("AttachedManagedPolicies", list(&user.attached_managed_policies, attached)),
+        ("UserPolicyList", list(user.user_policy_list.as_ref(), inline)),
+        ("GroupList", list(user.group_list.as_ref(), |name| Value::String(name.clone()))),
+        ("AttachedManagedPolicies", list(user.attached_managed_policies.as_ref(), attached)),
         ("PermissionsBoundary", optional(user.permissions_boundary(), boundary)),
-        ("Tags", list(&user.tags, tag)),
+        ("Tags", list(user.tags.as_ref(), tag)),
     ])
 }
 
@@ -76,8 +76,8 @@ pub(super) fn group(group: &GroupDetail) -> Value {
         ("GroupId", text(group.group_id())),
         ("Path", text(group.path())),
         ("CreateDate", date(group.create_date())),
-        ("GroupPolicyList", list(&group.group_policy_list, inline)),
-        ("AttachedManagedPolicies", list(&group.attached_managed_policies, attached)),
+        ("GroupPolicyList", list(group.group_policy_list.as_ref(), inline)),
+        ("AttachedManagedPolicies", list(group.attached_managed_policies.as_ref(), attached)),
     ])
 }
 
@@ -90,11 +90,11 @@ pub(super) fn role(role: &RoleDetail) -> Value {
         ("Path", text(role.path())),
         ("CreateDate", date(role.create_date())),
         ("AssumeRolePolicyDocument", document(role.assume_role_policy_document())),
-        ("RolePolicyList", list(&role.role_policy_list, inline)),
-        ("AttachedManagedPolicies", list(&role.attached_managed_policies, attached)),
+        ("RolePolicyList", list(role.role_policy_list.as_ref(), inline)),
+        ("AttachedManagedPolicies", list(role.attached_managed_policies.as_ref(), attached)),
         ("PermissionsBoundary", optional(role.permissions_boundary(), boundary)),
-        ("Tags", list(&role.tags, tag)),
-        ("InstanceProfileList", list(&role.instance_profile_list, instance_profile)),
+        ("Tags", list(role.tags.as_ref(), tag)),
+        ("InstanceProfileList", list(role.instance_profile_list.as_ref(), instance_profile)),
         ("RoleLastUsed", optional(role.role_last_used(), last_used)),
     ])
 }
@@ -108,12 +108,18 @@ pub(super) fn policy(policy: &ManagedPolicyDetail) -> Value {
         ("Path", text(policy.path())),
         ("Description", text(policy.description())),
         ("DefaultVersionId", text(policy.default_version_id())),
-        ("AttachmentCount", optional(policy.attachment_count.as_ref(), |count| Value::from(*count))),
-        ("PermissionsBoundaryUsageCount", optional(policy.permissions_boundary_usage_count.as_ref(), |count| Value::from(*count))),
+        (
+            "AttachmentCount",
+            optional(policy.attachment_count.as_ref(), |count| Value::from(*count)),
+        ),
+        (
+            "PermissionsBoundaryUsageCount",
+            optional(policy.permissions_boundary_usage_count.as_ref(), |count| Value::from(*count)),
+        ),
         ("IsAttachable", Value::Bool(policy.is_attachable)),
         ("CreateDate", date(policy.create_date())),
         ("UpdateDate", date(policy.update_date())),
-        ("PolicyVersionList", list(&policy.policy_version_list, version)),
+        ("PolicyVersionList", list(policy.policy_version_list.as_ref(), version)),
     ])
 }
 
@@ -127,16 +133,25 @@ fn version(version: &PolicyVersion) -> Value {
 }
 
 fn inline(policy: &PolicyDetail) -> Value {
-    object([("PolicyName", needed(policy.policy_name())), ("PolicyDocument", document(policy.policy_document()))])
+    object([
+        ("PolicyName", needed(policy.policy_name())),
+        ("PolicyDocument", document(policy.policy_document())),
+    ])
 }
 
 fn attached(policy: &AttachedPolicy) -> Value {
-    object([("PolicyName", text(policy.policy_name())), ("PolicyArn", needed(policy.policy_arn()))])
+    object([
+        ("PolicyName", text(policy.policy_name())),
+        ("PolicyArn", needed(policy.policy_arn())),
+    ])
 }
 
 fn boundary(boundary: &AttachedPermissionsBoundary) -> Value {
     object([
-        ("PermissionsBoundaryType", text(boundary.permissions_boundary_type().map(|kind| kind.as_str()))),
+        (
+            "PermissionsBoundaryType",
+            text(boundary.permissions_boundary_type().map(PermissionsBoundaryAttachmentType::as_str)),
+        ),
         ("PermissionsBoundaryArn", needed(boundary.permissions_boundary_arn())),
     ])
 }
@@ -157,7 +172,7 @@ fn instance_profile(profile: &InstanceProfile) -> Value {
         ("Path", text(Some(profile.path()))),
         ("CreateDate", date(Some(profile.create_date()))),
         ("Roles", Value::Array(profile.roles().iter().map(role_of_profile).collect())),
-        ("Tags", list(&profile.tags, tag)),
+        ("Tags", list(profile.tags.as_ref(), tag)),
     ])
 }
 
@@ -183,8 +198,8 @@ fn optional<T>(value: Option<&T>, decode: impl Fn(&T) -> Value) -> Value {
     value.map_or(Value::Null, decode)
 }
 
-fn list<T>(items: &Option<Vec<T>>, decode: impl Fn(&T) -> Value) -> Value {
-    optional(items.as_ref(), |items| Value::Array(items.iter().map(&decode).collect()))
+fn list<T>(items: Option<&Vec<T>>, decode: impl Fn(&T) -> Value) -> Value {
+    optional(items, |items| Value::Array(items.iter().map(&decode).collect()))
 }
 
 fn text(text: Option<&str>) -> Value {
@@ -204,8 +219,13 @@ fn date(time: Option<&DateTime>) -> Value {
 fn document(encoded: Option<&str>) -> Value {
     let decoded = encoded.map(|encoded| {
         let is_encoded = encoded.trim_start().starts_with('%');
-        let plain = is_encoded.then(|| percent_encoding::percent_decode_str(encoded).decode_utf8().ok()).flatten();
+        let plain = is_encoded
+            .then(|| percent_encoding::percent_decode_str(encoded).decode_utf8().ok())
+            .flatten();
         plain.map_or_else(|| encoded.to_owned(), std::borrow::Cow::into_owned)
     });
     decoded.map_or(Value::Null, Value::from)
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ pub(super) struct Place<'a> {
     pub budget: &'a Budget,
 }
 
-/// Error codes by what they mean (IAM and STS common errors, SigV4; query and JSON spellings). What is not here is `Rejected` (4xx) or
+/// Error codes by what they mean (common errors of IAM and STS, those of signatures; in the spellings of query and JSON services). What is not here is `Rejected` (4xx) or
 /// `ServiceFailed` (5xx).
 const INVALID: &[&str] = &[
     "AuthFailure",
@@ -61,10 +61,16 @@ where
     let endpoint = || place.endpoint.to_owned();
     let call = place.call;
     if find::<OutOfCalls>(error).is_some() {
-        return CollectError::BudgetExhausted { call, max_calls: place.budget.max_calls };
+        return CollectError::BudgetExhausted {
+            call,
+            max_calls: place.budget.max_calls,
+        };
     }
     if find::<HalfAnswerError>(error).is_some() {
-        return CollectError::IncompleteAnswer { call, endpoint: endpoint() };
+        return CollectError::IncompleteAnswer {
+            call,
+            endpoint: endpoint(),
+        };
     }
     if let Some(error) = find::<CredentialsError>(error) {
         return no_credentials(error, place);
@@ -73,20 +79,39 @@ where
         SdkError::ServiceError(service) => refused(service.err(), service.raw().status().as_u16(), place),
         SdkError::TimeoutError(_) => timeout(place),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => timeout(place),
-        SdkError::DispatchFailure(failure) => {
-            let connected = failure.as_connector_error().is_some_and(|error| error.connection_metadata().is_some());
-            if connected || is_cut(error) {
-                CollectError::ConnectionCut { call, endpoint: endpoint() }
+        SdkError::DispatchFailure(_) => {
+            if is_cut(error) {
+                CollectError::ConnectionCut {
+                    call,
+                    endpoint: endpoint(),
+                }
+            } else if find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse) {
+                CollectError::MalformedAnswer {
+                    call,
+                    endpoint: endpoint(),
+                    detail: "it is no HTTP".to_owned(),
+                }
             } else {
-                CollectError::Unreachable { call, endpoint: endpoint(), detail: cause(error) }
+                CollectError::Unreachable {
+                    call,
+                    endpoint: endpoint(),
+                    detail: cause(error),
+                }
             }
         }
         // The SDK puts the body into memory before it decodes it: without bytes it was not read to its end.
-        SdkError::ResponseError(response) if response.raw().body().bytes().is_none() => {
-            CollectError::IncompleteAnswer { call, endpoint: endpoint() }
-        }
-        SdkError::ResponseError(_) => CollectError::MalformedAnswer { call, endpoint: endpoint(), detail: cause(error) },
-        _ => CollectError::InvalidSource { what: format!("{call}: the request can't be made ({})", cause(error)) },
+        SdkError::ResponseError(response) if response.raw().body().bytes().is_none() => CollectError::IncompleteAnswer {
+            call,
+            endpoint: endpoint(),
+        },
+        SdkError::ResponseError(_) => CollectError::MalformedAnswer {
+            call,
+            endpoint: endpoint(),
+            detail: cause(error),
+        },
+        _ => CollectError::InvalidSource {
+            what: format!("{call}: the request can't be made ({})", cause(error)),
+        },
     }
 }
 
@@ -95,17 +120,29 @@ fn refused(error: &(impl ProvideErrorMetadata + Error + 'static), status: u16, p
     let (call, endpoint) = (place.call, place.endpoint.to_owned());
     let Some(code) = error.code() else {
         return if status >= 500 {
-            CollectError::ServiceFailed { call, endpoint, code: format!("HTTP {status}") }
+            CollectError::ServiceFailed {
+                call,
+                endpoint,
+                code: format!("HTTP {status}"),
+            }
         } else if status == 429 {
-            CollectError::Throttled { call, attempts: place.budget.attempts }
+            CollectError::Throttled { call }
         } else {
-            CollectError::MalformedAnswer { call, endpoint, detail: format!("HTTP {status}, no answer of an AWS API") }
+            CollectError::MalformedAnswer {
+                call,
+                endpoint,
+                detail: format!("HTTP {status}, no answer of an AWS API"),
+            }
         };
     };
     let message = error.message().unwrap_or_default();
     by_code(code, message, place).unwrap_or_else(|| {
         let code = code.chars().filter(char::is_ascii_alphanumeric).take(80).collect();
-        if status >= 500 { CollectError::ServiceFailed { call, endpoint, code } } else { CollectError::Rejected { call, endpoint, code } }
+        if status >= 500 {
+            CollectError::ServiceFailed { call, endpoint, code }
+        } else {
+            CollectError::Rejected { call, endpoint, code }
+        }
     })
 }
 
@@ -116,15 +153,27 @@ fn by_code(code: &str, message: &str, place: &Place<'_>) -> Option<CollectError>
     let is_clock = message.starts_with("Signature expired") || message.starts_with("Signature not yet current");
     let known = |codes: &[&str]| codes.contains(&code);
     Some(if known(SKEWED) || known(INVALID) && is_clock {
-        CollectError::ClockSkew { call, code: code.to_owned() }
+        CollectError::ClockSkew {
+            call,
+            code: code.to_owned(),
+        }
     } else if known(EXPIRED) {
-        CollectError::CredentialsExpired { call, code: code.to_owned() }
+        CollectError::CredentialsExpired {
+            call,
+            code: code.to_owned(),
+        }
     } else if known(INVALID) {
-        CollectError::CredentialsInvalid { call, code: code.to_owned() }
+        CollectError::CredentialsInvalid {
+            call,
+            code: code.to_owned(),
+        }
     } else if known(DENIED) {
-        CollectError::AccessDenied { permission: call, why: which_layer(message) }
+        CollectError::AccessDenied {
+            permission: call,
+            why: which_layer(message),
+        }
     } else if known(THROTTLED) {
-        CollectError::Throttled { call, attempts: place.budget.attempts }
+        CollectError::Throttled { call }
     } else {
         return None;
     })
@@ -165,23 +214,29 @@ fn no_credentials(error: &CredentialsError, place: &Place<'_>) -> CollectError {
         CredentialsError::CredentialsNotLoaded(_) => CollectError::CredentialsNotFound {
             detail: "environment, profile, web identity token, container and instance metadata".to_owned(),
         },
-        CredentialsError::ProviderTimedOut(_) => {
-            CollectError::Unreachable { call: place.call, endpoint: "the source of credentials".to_owned(), detail: "timeout".to_owned() }
-        }
+        CredentialsError::ProviderTimedOut(_) => CollectError::Unreachable {
+            call: place.call,
+            endpoint: "the source of credentials".to_owned(),
+            detail: "timeout".to_owned(),
+        },
         _ => CollectError::CredentialsNotFound { detail: cause(error) },
     }
 }
 
 fn timeout(place: &Place<'_>) -> CollectError {
-    CollectError::Timeout { call: place.call, endpoint: place.endpoint.to_owned(), seconds: place.budget.call_timeout.as_secs() }
+    CollectError::Timeout {
+        call: place.call,
+        endpoint: place.endpoint.to_owned(),
+        limit: place.budget.call_timeout,
+    }
 }
 
 /// Whether a connection was there and ended: the peer closed or reset it.
 fn is_cut(error: &(dyn Error + 'static)) -> bool {
     use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-    find::<std::io::Error>(error)
-        .is_some_and(|io| matches!(io.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof))
-        || chain(error).any(|error| error.to_string().contains("connection closed before message completed"))
+    let by_system = |error: &std::io::Error| matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof);
+    find::<std::io::Error>(error).is_some_and(by_system)
+        || find::<hyper::Error>(error).is_some_and(|error| error.is_incomplete_message() || error.is_closed() || error.is_canceled())
 }
 
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
@@ -199,5 +254,11 @@ fn cause(error: &(dyn Error + 'static)) -> String {
 
 /// One line of bounded length.
 fn short(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(DETAIL_LIMIT).collect()
+    text.chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .take(DETAIL_LIMIT)
+        .collect()
 }
+
+#[cfg(test)]
+mod tests;

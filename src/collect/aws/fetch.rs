@@ -16,7 +16,9 @@ pub(super) const DETAILS: &str = "iam:GetAccountAuthorizationDetails";
 
 /// Who is asking.
 pub(super) async fn caller(session: &Session) -> Result<Identity, CollectError> {
-    let answer = session.call(Service::Sts, CALLER, session.sts.get_caller_identity().send()).await?;
+    let answer = session
+        .call(Service::Sts, CALLER, Box::pin(session.sts.get_caller_identity().send()))
+        .await?;
     match (answer.arn, answer.account, answer.user_id) {
         (Some(id), Some(scope), Some(unique_id)) => Ok(Identity { id, scope, unique_id }),
         _ => Err(session.malformed(Service::Sts, CALLER, "it lacks Arn, Account or UserId")),
@@ -45,9 +47,15 @@ impl AccountDetails {
     /// The failure that kept everything from being read. A denial is none: it is a fact about the caller's rights, and coverage.
     pub fn hopeless(&self) -> Option<&CollectError> {
         let listings = [&self.users, &self.groups, &self.roles, &self.policies];
-        let nothing_read = listings.iter().all(|listing| listing.failure.is_some() && listing.entities.by_arn.is_empty());
+        let nothing_read = listings
+            .iter()
+            .all(|listing| listing.failure.is_some() && listing.entities.by_arn.is_empty());
         let mut failures = listings.iter().filter_map(|listing| listing.failure.as_ref());
-        if nothing_read { failures.find(|failure| failure.missing_permission().is_none()) } else { None }
+        if nothing_read {
+            failures.find(|failure| failure.missing_permission().is_none())
+        } else {
+            None
+        }
     }
 }
 
@@ -55,21 +63,29 @@ impl AccountDetails {
 /// the same time as far as the budget allows.
 pub(super) async fn account_details(session: &Session) -> AccountDetails {
     let (users, groups, roles, policies) = tokio::join!(
-        listing(session, &[EntityType::User], |page, entities| entities.extend(page.user_detail_list, decode::user)),
-        listing(session, &[EntityType::Group], |page, entities| entities.extend(page.group_detail_list, decode::group)),
-        listing(session, &[EntityType::Role], |page, entities| entities.extend(page.role_detail_list, decode::role)),
-        listing(session, &[EntityType::LocalManagedPolicy, EntityType::AwsManagedPolicy], |page, entities| {
-            entities.extend(page.policies, decode::policy);
-        }),
+        listing(session, &[EntityType::User], |page, entities| entities
+            .extend(page.user_detail_list, decode::user)),
+        listing(session, &[EntityType::Group], |page, entities| entities
+            .extend(page.group_detail_list, decode::group)),
+        listing(session, &[EntityType::Role], |page, entities| entities
+            .extend(page.role_detail_list, decode::role)),
+        listing(
+            session,
+            &[EntityType::LocalManagedPolicy, EntityType::AwsManagedPolicy],
+            |page, entities| {
+                entities.extend(page.policies, decode::policy);
+            }
+        ),
     );
-    AccountDetails { users, groups, roles, policies }
+    AccountDetails {
+        users,
+        groups,
+        roles,
+        policies,
+    }
 }
 
-async fn listing(
-    session: &Session,
-    kinds: &[EntityType],
-    take: impl Fn(GetAccountAuthorizationDetailsOutput, &mut Entities),
-) -> Listing {
+async fn listing(session: &Session, kinds: &[EntityType], take: impl Fn(GetAccountAuthorizationDetailsOutput, &mut Entities)) -> Listing {
     let mut entities = Entities::default();
     let failure = pages(session, kinds, |page| take(page, &mut entities)).await.err();
     Listing { entities, failure }
@@ -89,7 +105,7 @@ async fn pages(
             .set_filter(Some(kinds.to_vec()))
             .max_items(i32::from(session.budget.page_size.clamp(1, 1000)))
             .set_marker(marker.clone());
-        let page = session.call(Service::Iam, DETAILS, request.send()).await?;
+        let page = session.call(Service::Iam, DETAILS, Box::pin(request.send())).await?;
         let next = page.is_truncated.then(|| page.marker.clone());
         take(page);
         match next {

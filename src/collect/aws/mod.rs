@@ -37,6 +37,12 @@ pub async fn collect(source: &Source, now: Timestamp) -> Result<Collection, Coll
     if let Some(error) = details.hopeless() {
         return Err(error.clone());
     }
-    let (snapshot, failures) = sections::assemble(&source.target.account, now, details);
-    Ok(Collection { snapshot, identity, calls: session.calls(), failures })
+    let (snapshot, failures) = sections::assemble(&source.target.account, now, &details)
+        .map_err(|error| session.malformed(Service::Iam, fetch::DETAILS, &error.to_string()))?;
+    Ok(Collection {
+        snapshot,
+        identity,
+        calls: session.calls(),
+        failures,
+    })
 }

@@ -15,7 +15,7 @@ pub struct Source {
     pub endpoints: Endpoints,
     /// How much of the API may be used.
     pub budget: Budget,
-    /// Product and version, as AWS shows it in CloudTrail's user agent: letters, digits, `-`, `.`, `_`.
+    /// Product and version, as it stands in the user agent that AWS records: letters, digits, `-`, `.`, `_`.
     pub user_agent: String,
 }
 
@@ -67,7 +67,10 @@ impl Target {
             return wrong(format!("'{}' is no partition: use one of {}", self.partition, known.join(", ")));
         }
         let is_region = |name: &str| {
-            name.contains('-') && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            name.contains('-')
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         };
         match self.regions.iter().find(|region| !is_region(region)) {
             Some(region) => wrong(format!("'{region}' is no region: write it like eu-central-1")),
@@ -77,7 +80,10 @@ impl Target {
 
     /// Where the partition's global services are signed for; `None` for a partition that is not known.
     pub(super) fn home_region(&self) -> Option<&'static str> {
-        PARTITIONS.iter().find(|(name, _)| *name == self.partition).map(|(_, region)| *region)
+        PARTITIONS
+            .iter()
+            .find(|(name, _)| *name == self.partition)
+            .map(|(_, region)| *region)
     }
 }
 
@@ -103,19 +109,29 @@ impl StaticKeys {
     /// # Errors
     /// A part is empty or holds blanks, line ends or other characters that no key has: `InvalidSource`, naming the part and not its text.
     pub fn new(access_key_id: Secret, secret_access_key: Secret, session_token: Option<Secret>) -> Result<Self, CollectError> {
-        let parts = [("access key id", Some(&access_key_id)), ("secret access key", Some(&secret_access_key)), ("session token", session_token.as_ref())];
+        let parts = [
+            ("access key id", Some(&access_key_id)),
+            ("secret access key", Some(&secret_access_key)),
+            ("session token", session_token.as_ref()),
+        ];
         for (name, part) in parts {
             let Some(text) = part.map(Secret::expose) else { continue };
             let what = if text.is_empty() {
                 format!("the {name} is empty: write it, or leave it out where it is optional")
             } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-                format!("the {name} holds blanks, a line end or other characters that no key has: write it without them (`printf`, not `echo`)")
+                format!(
+                    "the {name} holds blanks, a line end or other characters that no key has: write it without them (`printf`, not `echo`)"
+                )
             } else {
                 continue;
             };
             return Err(CollectError::InvalidSource { what });
         }
-        Ok(Self { access_key_id, secret_access_key, session_token })
+        Ok(Self {
+            access_key_id,
+            secret_access_key,
+            session_token,
+        })
     }
 }
 
@@ -148,7 +164,10 @@ impl Endpoints {
     /// As [`Endpoints::with`].
     pub fn every(url: &str) -> Result<Self, CollectError> {
         check_url(url)?;
-        Ok(Self { every: Some(url.to_owned()), service: BTreeMap::new() })
+        Ok(Self {
+            every: Some(url.to_owned()),
+            service: BTreeMap::new(),
+        })
     }
 
     /// Another URL for one service.
@@ -168,7 +187,11 @@ impl Endpoints {
 }
 
 fn check_url(url: &str) -> Result<(), CollectError> {
-    let wrong = |why: &str| Err(CollectError::InvalidSource { what: format!("endpoint '{url}' {why}") });
+    let wrong = |why: &str| {
+        Err(CollectError::InvalidSource {
+            what: format!("endpoint '{url}' {why}"),
+        })
+    };
     let Some((scheme, rest)) = url.split_once("://") else {
         return wrong("is no URL: write it like https://iam.example.com");
     };
@@ -187,8 +210,14 @@ fn check_url(url: &str) -> Result<(), CollectError> {
 /// Whether `host[:port]` is this machine.
 fn is_loopback(authority: &str) -> bool {
     if let Some(address) = authority.strip_prefix('[') {
-        return address.split(']').next().is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok_and(|ip| ip.is_loopback()));
+        return address
+            .split(']')
+            .next()
+            .is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok_and(|ip| ip.is_loopback()));
     }
     let host = authority.split(':').next().unwrap_or_default();
     host == "localhost" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
 }
+
+#[cfg(test)]
+mod tests;
