@@ -53,7 +53,6 @@ subjects:
 
 /// Finds the cluster as the operator does, and serves what it found.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "started by the_operator_runs_under_its_service_account_and_through_a_proxy"]
 async fn stand_in() -> Result<()> {
     let Some(arguments) = std::env::var_os(STAND_IN) else {
         return Ok(());
@@ -98,7 +97,7 @@ async fn the_operator_runs_under_its_service_account_and_through_a_proxy() -> Re
     let binary = folder.path().join("operator");
     let test = std::env::current_exe()?;
     let script = format!(
-        "#!/bin/sh\n{STAND_IN}=\"$*\" exec {} --exact runner::stand_in --ignored --nocapture\n",
+        "#!/bin/sh\n{STAND_IN}=\"$*\" exec {} --exact runner::stand_in --nocapture\n",
         test.display()
     );
     write_script(&binary, &script)?;
