@@ -11,6 +11,18 @@ use crate::harness::process::{ProcessIdentity, Program, Supervisor};
 use crate::harness::suite::repository;
 use crate::harness::wait::eventually;
 
+/// Writes a script that can be executed at once. By another process: while this one holds the file open for writing, another
+/// test's fork may inherit that, and then the kernel refuses to execute it ("text file busy").
+pub fn write_script(path: &Path, text: &str) -> Result<()> {
+    let status = Command::new("sh")
+        .args(["-c", r#"printf '%s' "$2" >"$1" && chmod +x "$1""#, "sh"])
+        .arg(path)
+        .arg(text)
+        .status()?;
+    anyhow::ensure!(status.success(), "cannot write {}", path.display());
+    Ok(())
+}
+
 fn shell(name: &str, script: &str) -> Program {
     Program {
         name: name.to_owned(),

@@ -18,7 +18,7 @@ use crate::harness::suite::shared;
 
 const SOON: Duration = Duration::from_secs(10);
 
-/// The ConfigMaps of a fresh namespace, as seen through a fresh proxy and directly.
+/// The config maps of a fresh namespace, as seen through a fresh proxy and directly.
 struct Scene {
     proxy: Proxy,
     through: Api<ConfigMap>,

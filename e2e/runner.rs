@@ -1,6 +1,7 @@
 //! The operator's runner, tried with a small stand-in for the operator: what runs here is the way in which it is run.
 
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Command;
@@ -15,11 +16,12 @@ use kube::api::{ListParams, PostParams};
 use kube::{Api, Client};
 
 use crate::control_plane::config_map;
-use crate::harness::control_plane::Options;
+use crate::harness::control_plane::{Options, Ports};
 use crate::harness::operator::{NAMESPACE, Operator, OperatorOptions, SERVICE_ACCOUNT};
 use crate::harness::proxy::{Proxy, Requests};
 use crate::harness::suite::own;
 use crate::harness::wait::http_get;
+use crate::processes::write_script;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -51,7 +53,6 @@ subjects:
 
 /// Finds the cluster as the operator does, and serves what it found.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "started by the_operator_runs_under_its_service_account_and_through_a_proxy"]
 async fn stand_in() -> Result<()> {
     let Some(arguments) = std::env::var_os(STAND_IN) else {
         return Ok(());
@@ -78,21 +79,28 @@ async fn stand_in() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_operator_runs_under_its_service_account_and_through_a_proxy() -> Result<()> {
-    let Some(own) = own(Options::default()).await? else {
-        return Ok(());
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let taken = listener.local_addr()?.port();
+    let options = Options {
+        ports: Ports {
+            etcd: taken,
+            ..Ports::default()
+        },
+        ..Options::default()
     };
+    let Some(own) = own(options).await? else { return Ok(()) };
     let plane = &own.plane;
+    assert_ne!(plane.etcd_url(), format!("http://127.0.0.1:{taken}"));
     let folder = tempfile::tempdir()?;
     fs::write(folder.path().join("manifests.yaml"), MANIFESTS)?;
     fs::write(folder.path().join("kustomization.yaml"), "resources: [manifests.yaml]\n")?;
     let binary = folder.path().join("operator");
     let test = std::env::current_exe()?;
     let script = format!(
-        "#!/bin/sh\n{STAND_IN}=\"$*\" exec {} --exact runner::stand_in --ignored --nocapture\n",
+        "#!/bin/sh\n{STAND_IN}=\"$*\" exec {} --exact runner::stand_in --nocapture\n",
         test.display()
     );
-    fs::write(&binary, script)?;
-    fs::set_permissions(&binary, fs::Permissions::from_mode(0o755))?;
+    write_script(&binary, &script)?;
 
     let proxy = Proxy::start(plane).await?;
     let mut operator = Operator::start(

@@ -4,9 +4,15 @@
 //! `report` is pure: no clock, network, cluster, environment or randomness. The operator and the command line are two
 //! thin shells around the same core. A module imports only modules that stand above it here (a test holds it to that).
 
-pub mod access;
 pub mod model;
+
+pub mod catalogue;
 pub mod snapshot;
+
+pub mod access;
+pub mod graph;
+
+pub mod collect;
 
 #[cfg(feature = "operator")]
 pub mod api;

@@ -1,1 +1,4 @@
+//! The core and the command line, on files alone.
 
+mod snapshot;
+mod support;

@@ -82,7 +82,7 @@ impl Cluster {
         Ok(Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?)
     }
 
-    /// A bearer token of a ServiceAccount, by TokenRequest; valid for an hour.
+    /// A bearer token of a service account, by `TokenRequest`; valid for an hour.
     pub async fn service_account_token(&self, namespace: &str, name: &str) -> Result<String> {
         let api: Api<ServiceAccount> = Api::namespaced(self.client().await?, namespace);
         let request = TokenRequest {
@@ -106,17 +106,16 @@ impl Cluster {
             .find(|context| context.name == current)
             .and_then(|context| context.context.as_ref());
         let name = context.map(|context| context.cluster.as_str());
-        let cluster = match server {
-            Some(server) => json!({"server": server}),
-            None => {
-                let cluster = file.clusters.iter().find(|cluster| Some(cluster.name.as_str()) == name);
-                serde_json::to_value(
-                    cluster
-                        .context("the kubeconfig's current context names no cluster")?
-                        .cluster
-                        .as_ref(),
-                )?
-            }
+        let cluster = if let Some(server) = server {
+            json!({"server": server})
+        } else {
+            let cluster = file.clusters.iter().find(|cluster| Some(cluster.name.as_str()) == name);
+            serde_json::to_value(
+                cluster
+                    .context("the kubeconfig's current context names no cluster")?
+                    .cluster
+                    .as_ref(),
+            )?
         };
         let text = kubeconfig(&cluster, &json!({"tokenFile": token_file}));
         Ok(serde_json::to_string_pretty(&text)?)

@@ -1,13 +1,11 @@
 //! etcd, kube-apiserver and kube-controller-manager as processes on loopback.
 
 use std::fs;
-use std::io::Read as _;
-use std::net::TcpListener;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use axum::http::Request;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,6 +15,7 @@ use kube::{Api, Client};
 use serde_json::json;
 
 use super::cluster::{Cluster, kubeconfig};
+use super::ports::{free_port, random};
 use super::process::{Process, ProcessIdentity, Program, Supervisor};
 use super::tools::Tools;
 use super::wait::eventually;
@@ -34,12 +33,12 @@ pub struct Options {
     pub crds: Option<PathBuf>,
     pub etcd_arguments: Vec<String>,
     pub api_server_arguments: Vec<String>,
-    /// The ports of the first attempt.
-    pub ports: Option<Ports>,
+    /// Ports to try first.
+    pub ports: Ports,
 }
 
-/// Ports on 127.0.0.1.
-#[derive(Debug, Clone, Copy)]
+/// Ports on 127.0.0.1; 0 for any.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Ports {
     pub etcd: u16,
     pub api_server: u16,
@@ -64,10 +63,7 @@ impl ControlPlane {
     /// Returns when `/readyz` says yes, the CRDs are served and the controllers work.
     pub async fn start(options: Options) -> Result<Self> {
         let tools = Tools::locate().await?;
-        let mut ports = match options.ports {
-            Some(ports) => ports,
-            None => Ports::free()?,
-        };
+        let mut ports = options.ports.or(Ports::free()?);
         for _ in 1..ATTEMPTS {
             match Self::start_on(&tools, &options, ports).await {
                 Err(error) if format!("{error:#}").contains("address already in use") => ports = Ports::free()?,
@@ -156,6 +152,11 @@ impl ControlPlane {
         format!("https://127.0.0.1:{}", self.ports.api_server)
     }
 
+    /// The certificates (PEM) to check the API server's with.
+    pub fn certificate_authority(&self) -> PathBuf {
+        self.directory.join("pki/apiserver.crt")
+    }
+
     /// `http://127.0.0.1:PORT` of etcd, without authentication.
     pub fn etcd_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports.etcd)
@@ -205,22 +206,18 @@ impl Deref for ControlPlane {
 }
 
 impl Ports {
-    /// Two that nobody listens on now. From below the range that the kernel takes for outgoing connections: there a client
-    /// that reconnects while the API server restarts could be given its very port.
+    fn or(self, other: Self) -> Self {
+        let pick = |wanted, otherwise| if wanted == 0 { otherwise } else { wanted };
+        Self {
+            etcd: pick(self.etcd, other.etcd),
+            api_server: pick(self.api_server, other.api_server),
+        }
+    }
+
     fn free() -> Result<Self> {
-        let mut next = u16::from_le_bytes(random()?) % 20_000;
-        let mut free = || {
-            for _ in 0..20_000 {
-                next = (next + 1) % 20_000;
-                if TcpListener::bind(("127.0.0.1", 10_000 + next)).is_ok() {
-                    return Ok(10_000 + next);
-                }
-            }
-            bail!("no free port between 10000 and 30000 on 127.0.0.1")
-        };
         Ok(Self {
-            etcd: free()?,
-            api_server: free()?,
+            etcd: free_port()?,
+            api_server: free_port()?,
         })
     }
 }
@@ -316,23 +313,19 @@ async fn wait_until_ready(client: &Client, processes: &mut [&mut Process]) -> Re
 
 /// Waits no longer than these processes run: a failed start is told at once.
 async fn wait_for(what: &str, processes: &mut [&mut Process], mut done: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
-    eventually(Duration::from_secs(60), what, async || {
+    eventually(Duration::from_mins(1), what, async || {
         if let Some(error) = processes.iter_mut().find_map(|process| process.check_running().err()) {
             return Ok(Some(Err(error)));
         }
-        Ok(done().await?.then_some(Ok(())))
+        // Somebody else's listener on the port may take the connection and never answer.
+        let done = tokio::time::timeout(Duration::from_secs(2), done()).await?;
+        Ok(done?.then_some(Ok(())))
     })
     .await?
 }
 
-fn random<const LENGTH: usize>() -> Result<[u8; LENGTH]> {
-    let mut bytes = [0; LENGTH];
-    fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes)
-}
-
 fn random_token() -> Result<String> {
-    Ok(random::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:032x}", u128::from_le_bytes(random()?)))
 }
 
 fn poisoned<T>(_: std::sync::PoisonError<T>) -> anyhow::Error {

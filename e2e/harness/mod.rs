@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod control_plane;
 pub mod namespace;
 pub mod operator;
+pub mod ports;
 pub mod process;
 pub mod proxy;
 pub mod suite;

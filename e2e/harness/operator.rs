@@ -1,27 +1,27 @@
-//! The operator as a process, under the ServiceAccount and RBAC that it is delivered with.
+//! The operator as a process, under the service account and RBAC that it is delivered with.
 
 use std::ffi::OsString;
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
 use super::cluster::Cluster;
+use super::ports::free_port;
 use super::process::{Process, Program, Supervisor};
 use super::wait::{eventually, http_get};
 
 /// Where `config/` puts the operator.
 pub const NAMESPACE: &str = "ciem-system";
-/// The ServiceAccount that `config/` gives its permissions to.
+/// The service account that `config/` gives its permissions to.
 pub const SERVICE_ACCOUNT: &str = "ciem-operator";
 
 /// How to start the operator.
 pub struct OperatorOptions {
     /// The product's binary: `env!("CARGO_BIN_EXE_ciem")` in tests.
     pub binary: PathBuf,
-    /// The kustomize folder with the namespace, the ServiceAccount and its RBAC; applied once for each cluster.
+    /// The kustomize folder with the namespace, the service account and its RBAC; applied once for each cluster.
     pub manifests: PathBuf,
     /// The API server's address to use instead of the cluster's own: a proxy.
     pub server: Option<String>,
@@ -49,8 +49,8 @@ impl Operator {
         let kubeconfig = supervisor.directory().join("kubeconfig");
         fs::write(&kubeconfig, cluster.kubeconfig_for(&token_file, options.server.as_deref())?)?;
 
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let arguments = ["operator", "--http-address", &address.to_string()].map(OsString::from);
+        let address = format!("127.0.0.1:{}", free_port()?);
+        let arguments = ["operator", "--http-address", &address].map(OsString::from);
         let mut environment = vec![("KUBECONFIG".to_owned(), kubeconfig.into())];
         environment.extend(options.environment);
         let program = Program {

@@ -16,7 +16,7 @@ use super::wait::eventually;
 const WATCHDOG: &str = include_str!("watchdog.sh");
 
 /// A temporary folder, closed to other users, and the processes that work in it. When it is dropped, and also when this program is killed, a
-/// small watchdog shell ends exactly these processes (TERM, after 3 s KILL) and removes the folder.
+/// small watchdog shell ends exactly these processes (TERM, after 1 s KILL) and removes the folder.
 pub struct Supervisor {
     directory: PathBuf,
     watchdog: Child,
@@ -197,11 +197,15 @@ impl Process {
     pub fn last_lines(&self, count: usize) -> String {
         let log = self.log().unwrap_or_else(|error| format!("{error:#}"));
         let lines: Vec<_> = log.lines().collect();
-        lines
-            .iter()
-            .skip(lines.len().saturating_sub(count))
-            .map(|line| format!("    {line}\n"))
-            .collect()
+        let last = lines.split_at(lines.len().saturating_sub(count)).1;
+        format!(
+            "    {}
+",
+            last.join(
+                "
+    "
+            )
+        )
     }
 
     /// The status, once it has exited.

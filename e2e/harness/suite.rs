@@ -98,29 +98,32 @@ pub struct OwnControlPlane {
 pub async fn garbage_collector_ready(cluster: &Cluster) -> Result<()> {
     let namespace = Namespace::create(cluster, "garbage").await?;
     let kinds = cluster.kubectl(&["api-resources", "--api-group=ciem.dev", "-o", "name"]).await?;
-    let manifest = |name: &str| {
-        if kinds.lines().any(|kind| kind == "auditpolicies.ciem.dev") {
-            json!({"apiVersion": "ciem.dev/v1alpha1", "kind": "AuditPolicy", "metadata": {"name": name}, "spec": {"accountSelector": {}}})
-        } else {
-            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}})
+    let (version, kind, spec) = if kinds.lines().any(|kind| kind == "auditpolicies.ciem.dev") {
+        ("ciem.dev/v1alpha1", "AuditPolicy", json!({"accountSelector": {}}))
+    } else {
+        ("v1", "ConfigMap", Value::Null)
+    };
+    let apply = async |name: &str, owners: Value| {
+        let mut manifest = json!({"apiVersion": version, "kind": kind, "metadata": {"name": name, "ownerReferences": owners}});
+        if let (Some(fields), false) = (manifest.as_object_mut(), spec.is_null()) {
+            fields.insert("spec".to_owned(), spec.clone());
         }
+        cluster.apply(namespace.name(), &manifest.to_string()).await
     };
-    let owner = manifest("owner");
-    cluster.apply(namespace.name(), &owner.to_string()).await?;
-    let kind = owner["kind"].as_str().unwrap_or_default();
-    let get = async |name: &str| {
-        cluster
-            .kubectl(&["get", "-n", namespace.name(), kind, name, "--ignore-not-found", "-o", "json"])
-            .await
-    };
-    let stored: Value = serde_json::from_str(&get("owner").await?)?;
-    let mut dependent = manifest("dependent");
-    dependent["metadata"]["ownerReferences"] =
-        json!([{"apiVersion": owner["apiVersion"], "kind": kind, "name": "owner", "uid": stored["metadata"]["uid"]}]);
-    cluster.apply(namespace.name(), &dependent.to_string()).await?;
-    cluster.kubectl(&["delete", "-n", namespace.name(), kind, "owner"]).await?;
+    let kubectl = async |arguments: &[&str]| cluster.kubectl(&[&["-n", namespace.name()], arguments].concat()).await;
+    apply("owner", json!([])).await?;
+    let uid = kubectl(&["get", kind, "owner", "-o", "jsonpath={.metadata.uid}"]).await?;
+    apply(
+        "dependent",
+        json!([{"apiVersion": version, "kind": kind, "name": "owner", "uid": uid}]),
+    )
+    .await?;
+    kubectl(&["delete", kind, "owner"]).await?;
     eventually(Duration::from_secs(90), "collection of an object whose owner is gone", async || {
-        Ok(get("dependent").await?.is_empty().then_some(()))
+        Ok(kubectl(&["get", kind, "dependent", "--ignore-not-found", "-o", "name"])
+            .await?
+            .is_empty()
+            .then_some(()))
     })
     .await
 }

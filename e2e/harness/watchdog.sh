@@ -1,7 +1,7 @@
 # Outlives the program that starts processes for a test, however that program ends, and cleans up after it.
 # Called with the folder to remove; reads "PID START" lines (START: field 22 of /proc/PID/stat, so that a number
 # used again by a stranger is never signalled) and acts at the end of its input, which comes when the program closes
-# the pipe or dies. A line "leave" makes it go without touching anything.
+# the pipe or dies. E2E_LOGS names a folder (absolute) that keeps the logs. A line "leave" makes it go without touching anything.
 trap '' HUP INT TERM
 folder=$1
 processes=
@@ -40,7 +40,11 @@ wait_for_end() {
 }
 
 signal TERM
-wait_for_end 30
+wait_for_end 10
 signal KILL
 wait_for_end 30
+if [ -n "${E2E_LOGS:-}" ]; then
+    logs=$E2E_LOGS/${folder##*/}
+    mkdir -p "$logs" && mv "$folder"/*.log "$logs"
+fi
 rm -rf -- "$folder"

@@ -28,6 +28,14 @@ pub const TRUNCATED: &str = "Truncated";
 
 /// Reasons: stable words for programs, in `reason` of conditions and Events.
 pub mod reason {
+    /// Nothing of the kind is configured.
+    pub const NOT_CONFIGURED: &str = "NotConfigured";
+    /// The operator may not read the Secret or ConfigMap that is named.
+    pub const REFERENCE_FORBIDDEN: &str = "ReferenceForbidden";
+    /// The API server did not answer, or refused for now.
+    pub const CLUSTER_UNAVAILABLE: &str = "ClusterUnavailable";
+    /// The report would have been larger than its bounds.
+    pub const SIZE_LIMIT: &str = "SizeLimit";
     /// The object was seen and nothing was tried yet.
     pub const PENDING: &str = "Pending";
     /// A new generation or a due time is being worked on.

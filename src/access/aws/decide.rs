@@ -1,0 +1,489 @@
+//! The evaluation of one request over all layers (W1–W11, W24).
+
+use super::action::Action;
+use super::condition::Leaf;
+use super::organization::{Organization, Owned};
+use super::principal::Naming;
+use super::request::Request;
+use super::statement::{Effect, Role, Scope, Statement};
+use super::subject::{Attached, CallerKind, Subject};
+use crate::access::formula::Formula;
+use crate::model::{ReasonCode, Verdict};
+
+/// Names of layers, as answers and statement references have them.
+pub mod layer {
+    /// Inline, managed and group policies.
+    pub const IDENTITY: &str = "identity";
+    /// Permissions boundary.
+    pub const BOUNDARY: &str = "boundary";
+    /// Session policies.
+    pub const SESSION: &str = "session";
+    /// Resource policy.
+    pub const RESOURCE: &str = "resource";
+    /// Trust policy of a role.
+    pub const TRUST: &str = "trust";
+    /// Service control policies.
+    pub const SERVICE_CONTROL: &str = "service-control-policies";
+    /// Resource control policies.
+    pub const RESOURCE_CONTROL: &str = "resource-control-policies";
+    /// What follows from the service itself, whatever policies say.
+    pub const SERVICE: &str = "service";
+}
+
+/// A statement that applies, or a policy of which nothing is known.
+#[derive(Debug, Clone)]
+pub struct Hit<'a> {
+    /// Layer.
+    pub layer: &'static str,
+    /// The policy; none where the layer has none.
+    pub policy: Option<&'a Attached>,
+    /// The statement; none for a whole policy or layer.
+    pub statement: Option<&'a Statement>,
+    /// What it says.
+    pub verdict: Verdict,
+}
+
+/// The answer to one request.
+#[derive(Debug, Clone)]
+pub struct Outcome<'a> {
+    /// When access is given, simplified.
+    pub formula: Formula<Leaf>,
+    /// Why.
+    pub code: ReasonCode,
+    /// What applied.
+    pub hits: Vec<Hit<'a>>,
+    /// Layers that were not read.
+    pub unread: Vec<&'static str>,
+}
+
+/// What a layer allows and denies.
+#[derive(Debug, Clone)]
+struct Sides {
+    allow: Formula<Leaf>,
+    deny: Formula<Leaf>,
+}
+
+/// What a resource or trust policy grants, by how it names the caller (W4), and denies.
+#[derive(Debug, Clone)]
+struct Granted {
+    itself: Formula<Leaf>,
+    behind: Formula<Leaf>,
+    account: Formula<Leaf>,
+    deny: Formula<Leaf>,
+}
+
+impl Granted {
+    const NONE: Self = Self {
+        itself: Formula::False,
+        behind: Formula::False,
+        account: Formula::False,
+        deny: Formula::False,
+    };
+    const UNKNOWN: Self = Self {
+        itself: Formula::Unknown,
+        behind: Formula::False,
+        account: Formula::False,
+        deny: Formula::Unknown,
+    };
+
+    fn any(&self) -> Formula<Leaf> {
+        self.itself.clone().or(self.behind.clone()).or(self.account.clone())
+    }
+}
+
+/// What the resource is, as far as it was read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Target<'a> {
+    /// The role that is assumed, for actions that its trust policy governs.
+    pub role: Option<&'a Subject>,
+    /// The resource, or the one that contains it.
+    pub owned: Option<&'a Owned>,
+}
+
+/// Evaluates one request.
+pub struct Evaluation<'a, 'r> {
+    organization: &'a Organization,
+    request: &'r Request<'a>,
+    target: Target<'a>,
+    session: &'a [Attached],
+    /// Only this statement grants: what it is worth after all other layers.
+    only: Option<(&'a Attached, &'a Statement)>,
+    hits: Vec<Hit<'a>>,
+}
+
+/// Actions that need nobody's permission, even against an explicit deny (W9).
+const FREE: &[(&str, &str)] = &[("sts", "getcalleridentity"), ("sts", "getsessiontoken")];
+
+/// Actions on a role that its trust policy governs (W6).
+const TRUSTED: &[&str] = &[
+    "assumerole",
+    "assumerolewithwebidentity",
+    "assumerolewithsaml",
+    "tagsession",
+    "setsourceidentity",
+];
+
+/// Whether the trust policy of the role governs an action.
+pub fn is_assumption(action: &Action) -> bool {
+    action.service == "sts" && TRUSTED.contains(&action.name.as_str())
+}
+
+impl<'a, 'r> Evaluation<'a, 'r> {
+    /// Prepares a request. `session`: the policies that the session was made with.
+    pub fn new(organization: &'a Organization, request: &'r Request<'a>, target: Target<'a>, session: &'a [Attached]) -> Self {
+        Self {
+            organization,
+            request,
+            target,
+            session,
+            only: None,
+            hits: Vec::new(),
+        }
+    }
+
+    /// Counts only this statement as grant.
+    #[must_use]
+    pub fn granted_by(mut self, policy: &'a Attached, statement: &'a Statement) -> Self {
+        self.only = Some((policy, statement));
+        self
+    }
+
+    /// Evaluates.
+    pub fn run(mut self) -> Outcome<'a> {
+        let action = &self.request.action;
+        if FREE.iter().any(|(service, name)| action.is(service, name)) {
+            return self.by_service(Formula::True, "grant");
+        }
+        if let Some(code) = self.never() {
+            return self.by_service(Formula::False, code);
+        }
+        let identity = self.identity();
+        let boundary = self.limit(
+            layer::BOUNDARY,
+            self.request.caller.subject().and_then(|subject| subject.boundary.as_ref()),
+        );
+        let session = self.sessions();
+        let assumption = is_assumption(action);
+        let mut resource = if assumption { self.trust() } else { self.resource_policy() };
+        if self.only.is_some() {
+            // What a resource policy grants by itself is not what the statement grants.
+            resource = Granted {
+                account: resource.any(),
+                itself: Formula::False,
+                behind: Formula::False,
+                ..resource
+            };
+        }
+        let deny = identity.deny.or(boundary.deny).or(session.deny).or(resource.deny.clone());
+        let limits = boundary.allow.clone().and(session.allow.clone());
+        let caller_side = identity.allow.clone().and(limits.clone());
+        let same_account = self.request.caller.account.is_some() && self.request.caller.account == self.request.resource_account;
+        let required = assumption || self.needs_policy();
+        let grant = if self.by_resource_alone() {
+            resource.itself.clone()
+        } else if !same_account {
+            resource.any().and(caller_side)
+        } else {
+            let own = if required {
+                caller_side.and(resource.account.clone())
+            } else {
+                caller_side
+            };
+            own.or(resource.itself.clone()).or(resource.behind.clone().and(limits))
+        };
+        let before_limits = identity.allow.or(resource.itself.clone()).or(resource.behind.clone());
+        let formula = grant.clone().and(deny.clone().negated()).simplified();
+        let code = if formula.is_false() {
+            let (deny, grant) = (deny.simplified(), grant.simplified());
+            if deny.is_true() || !grant.is_false() {
+                "explicit-deny"
+            } else if assumption && resource.any().simplified().is_false() {
+                "trust-policy"
+            } else if before_limits.simplified().is_false() || (required && resource.any().simplified().is_false()) {
+                "no-grant"
+            } else if boundary.allow.simplified().is_false() {
+                "permissions-boundary"
+            } else if session.allow.simplified().is_false() {
+                "session-policy"
+            } else {
+                "no-grant"
+            }
+        } else {
+            match formula.verdict() {
+                Verdict::Allowed => "grant",
+                Verdict::Conditional => "condition-unresolved",
+                _ => "not-evaluable",
+            }
+        };
+        let unread = self.unread(assumption);
+        Outcome {
+            formula,
+            code: ReasonCode::new(code),
+            hits: self.hits,
+            unread,
+        }
+    }
+
+    fn by_service(mut self, formula: Formula<Leaf>, code: &'static str) -> Outcome<'a> {
+        let verdict = formula.verdict();
+        self.hits.push(Hit {
+            layer: layer::SERVICE,
+            policy: None,
+            statement: None,
+            verdict,
+        });
+        Outcome {
+            formula,
+            code: ReasonCode::new(code),
+            hits: self.hits,
+            unread: Vec::new(),
+        }
+    }
+
+    /// What no policy can give.
+    fn never(&self) -> Option<&'static str> {
+        let action = &self.request.action;
+        match self.request.caller.kind {
+            // Federation sessions call neither IAM nor STS; root assumes no roles (W6, W9).
+            CallerKind::FederatedUser { .. } if action.service == "iam" || action.service == "sts" => Some("no-grant"),
+            CallerKind::Root if is_assumption(action) => Some("no-grant"),
+            _ => None,
+        }
+    }
+
+    /// Services, token holders and anonymous callers have no identity side (W24, W6).
+    fn by_resource_alone(&self) -> bool {
+        matches!(
+            self.request.caller.kind,
+            CallerKind::Service(_) | CallerKind::Provider(_) | CallerKind::Anonymous | CallerKind::Somebody
+        )
+    }
+
+    /// Identity policies. Root is not limited by any (W9); a federation session without session policy has nothing from them (W4).
+    fn identity(&mut self) -> Sides {
+        let caller = self.request.caller;
+        if let Some((policy, statement)) = self.only {
+            let deny = self
+                .statements(layer::IDENTITY, caller.subject().map_or(&[], |subject| subject.policies.as_slice()))
+                .deny;
+            let allow = statement.applies(self.request, Role::Identity);
+            self.hit(layer::IDENTITY, policy, statement, &allow);
+            return Sides { allow, deny };
+        }
+        match &caller.kind {
+            CallerKind::Root => Sides {
+                allow: Formula::True,
+                deny: Formula::False,
+            },
+            CallerKind::FederatedUser { .. } if self.session.is_empty() => Sides {
+                allow: Formula::False,
+                deny: Formula::False,
+            },
+            CallerKind::FederatedUser { user: None, .. } => Sides {
+                allow: Formula::Unknown,
+                deny: Formula::Unknown,
+            },
+            _ => caller.subject().map_or(
+                Sides {
+                    allow: Formula::False,
+                    deny: Formula::False,
+                },
+                |subject| {
+                    let mut sides = self.statements(layer::IDENTITY, &subject.policies);
+                    if !subject.missing_groups.is_empty() {
+                        sides.allow = sides.allow.or(Formula::Unknown);
+                        sides.deny = sides.deny.or(Formula::Unknown);
+                        self.hits.push(Hit {
+                            layer: layer::IDENTITY,
+                            policy: None,
+                            statement: None,
+                            verdict: Verdict::Unknown,
+                        });
+                    }
+                    sides
+                },
+            ),
+        }
+    }
+
+    /// A layer that only limits: absent, it allows everything.
+    fn limit(&mut self, name: &'static str, policy: Option<&'a Attached>) -> Sides {
+        match policy {
+            None => Sides {
+                allow: Formula::True,
+                deny: Formula::False,
+            },
+            Some(policy) => self.statements(name, std::slice::from_ref(policy)),
+        }
+    }
+
+    /// Session policies: one of them has to allow.
+    fn sessions(&mut self) -> Sides {
+        if self.session.is_empty() {
+            Sides {
+                allow: Formula::True,
+                deny: Formula::False,
+            }
+        } else {
+            self.statements(layer::SESSION, self.session)
+        }
+    }
+
+    /// What the statements of identity-like policies allow and deny.
+    fn statements(&mut self, name: &'static str, policies: &'a [Attached]) -> Sides {
+        let mut sides = Sides {
+            allow: Formula::False,
+            deny: Formula::False,
+        };
+        for policy in policies {
+            let Some(document) = policy.document.as_deref().filter(|document| !document.unreadable) else {
+                sides.allow = sides.allow.or(Formula::Unknown);
+                sides.deny = sides.deny.or(Formula::Unknown);
+                self.hits.push(Hit {
+                    layer: name,
+                    policy: Some(policy),
+                    statement: None,
+                    verdict: Verdict::Unknown,
+                });
+                continue;
+            };
+            for statement in &document.statements {
+                let applies = statement.applies(self.request, Role::Identity);
+                if applies.is_false() {
+                    continue;
+                }
+                self.hit(name, policy, statement, &applies);
+                if statement.effect != Effect::Deny {
+                    sides.allow = sides.allow.or(applies.clone());
+                }
+                if statement.effect != Effect::Allow {
+                    sides.deny = sides.deny.or(applies);
+                }
+            }
+        }
+        sides
+    }
+
+    fn hit(&mut self, name: &'static str, policy: &'a Attached, statement: &'a Statement, applies: &Formula<Leaf>) {
+        let verdict = match (applies.verdict(), statement.effect) {
+            (Verdict::Allowed, Effect::Deny) => Verdict::Denied,
+            (verdict, _) => verdict,
+        };
+        self.hits.push(Hit {
+            layer: name,
+            policy: Some(policy),
+            statement: Some(statement),
+            verdict,
+        });
+    }
+
+    /// The trust policy of the role that is assumed (W6).
+    fn trust(&mut self) -> Granted {
+        match self.target.role.and_then(|role| role.trust.as_ref()) {
+            Some(trust) => self.named(layer::TRUST, trust, Role::Trust),
+            None => {
+                self.hits.push(Hit {
+                    layer: layer::TRUST,
+                    policy: None,
+                    statement: None,
+                    verdict: Verdict::Unknown,
+                });
+                Granted::UNKNOWN
+            }
+        }
+    }
+
+    /// The resource's own policy. Where another account asks and it was not read, what it grants is unknown.
+    fn resource_policy(&mut self) -> Granted {
+        if let Some(policy) = self.target.owned.and_then(|owned| owned.policy.as_ref()) {
+            return self.named(layer::RESOURCE, policy, Role::Resource);
+        }
+        let same_account = self.request.caller.account.is_some() && self.request.caller.account == self.request.resource_account;
+        if same_account {
+            // A key whose policy was not read is taken to delegate to its account, as every key is made; the layer is listed as unread.
+            return Granted {
+                account: Formula::True,
+                ..Granted::NONE
+            };
+        }
+        self.hits.push(Hit {
+            layer: layer::RESOURCE,
+            policy: None,
+            statement: None,
+            verdict: Verdict::Unknown,
+        });
+        Granted {
+            deny: Formula::False,
+            ..Granted::UNKNOWN
+        }
+    }
+
+    /// Statements with a Principal.
+    fn named(&mut self, name: &'static str, policy: &'a Attached, role: Role) -> Granted {
+        let Some(document) = policy.document.as_deref().filter(|document| !document.unreadable) else {
+            self.hits.push(Hit {
+                layer: name,
+                policy: Some(policy),
+                statement: None,
+                verdict: Verdict::Unknown,
+            });
+            return Granted::UNKNOWN;
+        };
+        let mut granted = Granted::NONE;
+        for statement in &document.statements {
+            let applies = statement.applies(self.request, role);
+            if applies.is_false() {
+                continue;
+            }
+            let (naming, denies) = match &statement.principals {
+                Scope::Only(principals) => (principals.names(self.request.caller), principals.denies(self.request.caller)),
+                _ => (Naming::Perhaps, None),
+            };
+            let allowed = statement.effect != Effect::Deny && naming != Naming::Not;
+            let denied = statement.effect != Effect::Allow && denies != Some(false);
+            if !allowed && !denied {
+                continue;
+            }
+            let doubt = if allowed && naming == Naming::Perhaps || denied && denies.is_none() {
+                Formula::Unknown
+            } else {
+                Formula::True
+            };
+            let applies = applies.and(doubt);
+            self.hit(name, policy, statement, &applies);
+            if denied {
+                granted.deny = granted.deny.or(applies.clone());
+            }
+            if allowed {
+                let slot = match naming {
+                    Naming::Itself => &mut granted.itself,
+                    Naming::Behind => &mut granted.behind,
+                    Naming::Account | Naming::Perhaps | Naming::Not => &mut granted.account,
+                };
+                *slot = std::mem::replace(slot, Formula::False).or(applies);
+            }
+        }
+        granted
+    }
+
+    /// KMS keys: the key policy is always required (W7).
+    fn needs_policy(&self) -> bool {
+        self.request.action.service == "kms" && self.request.resource.contains(":key/")
+    }
+
+    fn unread(&self, assumption: bool) -> Vec<&'static str> {
+        let mut unread = vec![layer::RESOURCE_CONTROL];
+        if !assumption
+            && self.target.owned.is_none_or(|owned| owned.policy.is_none())
+            && super::services::has_resource_policies(&self.request.action.service)
+        {
+            unread.push(layer::RESOURCE);
+        }
+        if self.request.caller.account.is_some() {
+            unread.push(layer::SERVICE_CONTROL);
+        }
+        unread.sort_unstable();
+        let _ = self.organization;
+        unread
+    }
+}
