@@ -1,1 +1,3 @@
+//! The core and the command line, on files alone.
 
+mod cases;
