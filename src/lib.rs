@@ -7,3 +7,4 @@
 pub mod access;
 pub mod model;
 pub mod snapshot;
+pub mod store;
