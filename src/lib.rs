@@ -8,3 +8,4 @@ pub mod access;
 pub mod graph;
 pub mod model;
 pub mod snapshot;
+pub mod store;
