@@ -121,16 +121,11 @@ fn difference(id: &str, at: usize, expected: &Value, decision: &Decision) -> Str
 }
 
 fn report(name: &str, path: &str) -> Option<Tally> {
-    let file = std::env::var_os("CIEM_SHARED_DATA")
-        .map_or_else(
-            || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
-            std::path::PathBuf::from,
-        )
-        .join(path);
-    let Some(tally) = run(&file) else {
-        println!("{name}: 0 cases run: {} is not there", file.display());
+    let Some(file) = crate::support::shared_data::folder(path) else {
+        println!("{name}: skipped: no ../shared/data/{path}, 0 cases");
         return None;
     };
+    let tally = run(&file)?;
     println!(
         "{name}: {} of {} questions agree, {} disputed",
         tally.agreed, tally.total, tally.disputed

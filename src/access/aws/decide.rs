@@ -1,10 +1,10 @@
 //! The evaluation of one request over all layers (W1–W11, W24).
 
 use super::action::Action;
-use super::condition::Leaf;
+use super::condition::{Leaf, Test};
 use super::organization::{Account, Organization, Owned};
 use super::pattern::is_point;
-use super::principal::Naming;
+use super::principal::{Listed, Naming};
 use super::request::Request;
 use super::services;
 use super::statement::{Effect, Role, Scope, Statement};
@@ -28,6 +28,8 @@ pub mod layer {
     pub const SERVICE_CONTROL: &str = "service-control-policies";
     /// Resource control policies.
     pub const RESOURCE_CONTROL: &str = "resource-control-policies";
+    /// Grant of a KMS key.
+    pub const KEY_GRANT: &str = "key-grant";
     /// Policy of the VPC endpoint.
     pub const ENDPOINT: &str = "vpc-endpoint";
     /// Ways across accounts other than a resource policy: shares, attributes, grants (W5).
@@ -431,37 +433,89 @@ impl<'a, 'r> Evaluation<'a, 'r> {
 
     /// The resource's own policy. Where another account asks and it was not read, what it grants is unknown.
     fn resource_policy(&mut self) -> Granted {
-        if let Some(policy) = self.target.owned.and_then(|owned| owned.policy.as_ref()) {
-            let granted = self.named(layer::RESOURCE, policy, Role::Resource);
-            return if self.keeps_bucket_policy() {
-                Granted {
-                    deny: Formula::False,
-                    ..granted
-                }
-            } else {
-                granted
-            };
-        }
-        if self.same_account() {
+        let mut granted = if let Some(policy) = self.target.owned.and_then(|owned| owned.policy.as_ref()) {
+            self.named(layer::RESOURCE, policy, Role::Resource)
+        } else if self.same_account() {
             // A key whose policy was not read is taken to delegate to its account, as every key is made; the layer is listed as unread.
-            return Granted {
+            Granted {
                 account: Formula::True,
                 ..Granted::NONE
+            }
+        } else if self.request.action.service == "iam" {
+            // Nobody can be given another account's users and roles: IAM has no resource policies but trust.
+            Granted::NONE
+        } else {
+            self.hits.push(Hit {
+                layer: layer::RESOURCE,
+                policy: None,
+                statement: None,
+                verdict: Verdict::Unknown,
+            });
+            Granted {
+                deny: Formula::False,
+                ..Granted::UNKNOWN
+            }
+        };
+        if self.keeps_bucket_policy() {
+            granted.deny = Formula::False;
+        }
+        if self.needs_policy() {
+            self.key_grants(&mut granted);
+        }
+        if !self.same_account() && self.target.owned.is_some_and(|owned| owned.outsiders_open) {
+            let service = matches!(self.request.caller.kind, CallerKind::Service(_));
+            if !service {
+                self.hits.push(Hit {
+                    layer: layer::SHARING,
+                    policy: None,
+                    statement: None,
+                    verdict: Verdict::Unknown,
+                });
+                granted.account = granted.any().and(Formula::Unknown).or(Formula::Unknown);
+                granted.itself = granted.account.clone();
+                granted.behind = Formula::False;
+            }
+        }
+        granted
+    }
+
+    /// Grants of a KMS key: grantee, operations, pairs of the encryption context (W7).
+    fn key_grants(&mut self, granted: &mut Granted) {
+        for grant in self.target.owned.and_then(|owned| owned.grants.as_deref()).unwrap_or_default() {
+            if !grant
+                .operations
+                .iter()
+                .any(|operation| operation.eq_ignore_ascii_case(&self.request.action.name))
+            {
+                continue;
+            }
+            let naming = Listed::grantee(&grant.grantee_principal).names(self.request.caller);
+            if naming == Naming::Not {
+                continue;
+            }
+            let constraints = grant.constraints.as_ref();
+            let subset = constraints.and_then(|constraints| constraints.encryption_context_subset.as_ref());
+            let equals = constraints.and_then(|constraints| constraints.encryption_context_equals.as_ref());
+            let applies = subset
+                .into_iter()
+                .chain(equals)
+                .flatten()
+                .fold(Formula::True, |formula, (key, value)| {
+                    let test = Test::equals(&format!("kms:EncryptionContext:{key}"), value);
+                    formula.and(test.evaluate(self.request))
+                });
+            self.hits.push(Hit {
+                layer: layer::KEY_GRANT,
+                policy: None,
+                statement: None,
+                verdict: applies.verdict(),
+            });
+            let slot = match naming {
+                Naming::Itself => &mut granted.itself,
+                Naming::Behind => &mut granted.behind,
+                Naming::Account | Naming::Perhaps | Naming::Not => &mut granted.account,
             };
-        }
-        // Nobody else's users and roles can be given: IAM has no resource policies but trust.
-        if self.request.action.service == "iam" {
-            return Granted::NONE;
-        }
-        self.hits.push(Hit {
-            layer: layer::RESOURCE,
-            policy: None,
-            statement: None,
-            verdict: Verdict::Unknown,
-        });
-        Granted {
-            deny: Formula::False,
-            ..Granted::UNKNOWN
+            *slot = std::mem::replace(slot, Formula::False).or(applies);
         }
     }
 

@@ -69,6 +69,11 @@ pub struct Owned {
     pub tags: Option<BTreeMap<String, String>>,
     /// Its policy; none where it has none or it was not read.
     pub policy: Option<Attached>,
+    /// Grants of a KMS key; none where they were not read.
+    pub grants: Option<Vec<native::KeyGrant>>,
+    /// Something of it decides who is let in from outside, and is not evaluated: an ACL that names others, or Block Public Access that
+    /// closes buckets with a public policy (W8).
+    pub outsiders_open: bool,
 }
 
 /// Compiles each distinct text once.
@@ -299,7 +304,7 @@ impl Builder {
         }
         let at = organization.accounts.len();
         let resources_read = account.resources.is_some();
-        for resource in account.resources.into_iter().flatten() {
+        for mut resource in account.resources.into_iter().flatten() {
             let arn: Arc<str> = resource.arn.as_str().into();
             let policy = resource.policy.as_ref().map(|document| {
                 let compiled = self.interner.compile(document);
@@ -313,11 +318,13 @@ impl Builder {
                     document: Some(compiled),
                 }
             });
-            let tags = (!resource.tags.is_empty()).then(|| tags(resource.tags));
+            let tags = (!resource.tags.is_empty()).then(|| tags(std::mem::take(&mut resource.tags)));
             organization.resources.push(Owned {
-                arn,
-                account: at,
+                outsiders_open: outsiders_open(&resource),
+                grants: resource.grants,
                 kind: resource.kind,
+                account: at,
+                arn,
                 tags,
                 policy,
             });
@@ -507,6 +514,13 @@ impl Subject {
 
 fn tags(tags: Vec<native::Tag>) -> BTreeMap<String, String> {
     tags.into_iter().map(|tag| (tag.key, tag.value)).collect()
+}
+
+/// Whether ACL or Block Public Access could decide about callers from outside. An entry by canonical id may be the owner's own.
+fn outsiders_open(resource: &native::Resource) -> bool {
+    let restricts = resource.public_access_block.is_some_and(|block| block.restrict_public_buckets);
+    let others = |acl: &native::Acl| acl.grants.iter().any(|grant| grant.grantee.uri.is_some());
+    restricts || resource.acl.as_ref().is_some_and(others)
 }
 
 /// Whether a trust policy lets somebody pass session tags.

@@ -9,10 +9,11 @@ use super::document::Document;
 use super::organization::Organization;
 use super::pattern::Pattern;
 use super::request::{Context, Request};
+use super::services;
 use super::subject::{Attached, Caller, CallerKind, Subject};
 use super::wildcard;
 use crate::access::formula::Formula;
-use crate::access::{Decision, LayerAnswer, Question};
+use crate::access::{Decision, LayerAnswer, Matching, Question};
 use crate::model::{IdentityKind, ReasonCode, Verdict};
 
 /// A question whose principal was found and whose parts were read.
@@ -66,11 +67,7 @@ impl Organization {
             endpoint: policies(question, "vpcEndpointPolicies"),
             own_buckets: false,
         };
-        let wild = action.exact().is_none() || question.resource.contains(['*', '?']);
-        let answer = match action.exact() {
-            Some(action) if !wild => asked.evaluate(action, &question.resource).map(|outcome| (outcome, true)),
-            _ => wildcard::evaluate(&asked, &action, &Pattern::glob(&question.resource), question.matching),
-        };
+        let answer = asked.outcome(&action, &question.resource, question.matching);
         let Ok((outcome, exact)) = answer else {
             return unknown(
                 "resource-account-not-read",
@@ -163,6 +160,36 @@ impl<'a> Asked<'a> {
             endpoint: Vec::new(),
             own_buckets: true,
         }
+    }
+
+    /// Evaluates actions on resources. The flag is false where not all that the wildcards ask about could be looked at.
+    fn outcome<'s: 'a>(&'s self, action: &ActionPattern, resource: &str, matching: Matching) -> Result<(Outcome<'s>, bool), Unplaced> {
+        let wild = resource.contains(['*', '?']);
+        let Some(exact) = action.exact() else {
+            return wildcard::evaluate(self, action, &Pattern::glob(resource).by_parts(), matching);
+        };
+        if !wild {
+            return self.evaluate(exact, resource).map(|outcome| (outcome, true));
+        }
+        // An action that is checked on several kinds of resource needs each of them (W14): the worst of them counts.
+        let kinds = if resource == "*" {
+            services::required_resources(&exact.service, &exact.name)
+        } else {
+            None
+        };
+        let mut worst: Option<(Outcome<'s>, bool)> = None;
+        for kind in kinds.unwrap_or(&[resource]) {
+            let (outcome, complete) = wildcard::evaluate(self, action, &Pattern::glob(kind).by_parts(), matching)?;
+            let (settled, before) = worst
+                .as_ref()
+                .map_or((true, None), |(outcome, complete)| (*complete, Some(outcome)));
+            let worse = before.is_none_or(|before| wildcard::rank(outcome.formula.verdict()) > wildcard::rank(before.formula.verdict()));
+            worst = match worst {
+                Some((before, _)) if !worse => Some((before, settled && complete)),
+                _ => Some((outcome, settled && complete)),
+            };
+        }
+        worst.map_or_else(|| Ok((nothing(), true)), Ok)
     }
 
     /// Evaluates one action on one resource.

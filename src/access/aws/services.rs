@@ -113,3 +113,26 @@ const KMS_ACROSS: &[&str] = &[
 pub fn kms_crosses_accounts(operation: &str) -> bool {
     KMS_ACROSS.binary_search(&operation).is_ok()
 }
+
+/// Actions that are checked on several kinds of resource at once, with the patterns of each (Service Authorization Reference; read in
+/// November 2025). All of them must be granted, possibly by different statements (W14).
+const SEVERAL: &[(&str, &str, &[&str])] = &[(
+    "ec2",
+    "runinstances",
+    &[
+        "arn:*:ec2:*:*:image/*",
+        "arn:*:ec2:*:*:instance/*",
+        "arn:*:ec2:*:*:network-interface/*",
+        "arn:*:ec2:*:*:security-group/*",
+        "arn:*:ec2:*:*:subnet/*",
+        "arn:*:ec2:*:*:volume/*",
+    ],
+)];
+
+/// The kinds of resource that an action is checked on at once; none: one kind, or not known.
+pub fn required_resources(service: &str, name: &str) -> Option<&'static [&'static str]> {
+    SEVERAL
+        .iter()
+        .find(|(own, action, _)| *own == service && *action == name)
+        .map(|(_, _, patterns)| *patterns)
+}
