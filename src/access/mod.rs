@@ -1,6 +1,9 @@
 //! The meaning of policies. This file holds what every provider shares: the question, the decision, and the trait that
 //! rules, paths and commands are written against (design §3.1, §3.2). A provider's directory never imports another's.
 
+pub mod aws;
+pub mod formula;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -8,6 +11,27 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{CoverageEntry, IdentityRef, Provider, ReasonCode, Residual, ResourceRef, StatementRef, Verdict};
+
+/// A residual in words: `aws:SourceIp in 10.0.0.0/8 and aws:MultiFactorAuthPresent is true`.
+pub fn describe(residual: &Residual) -> String {
+    let group = |members: &[Residual], word: &str, empty: &str| match members {
+        [] => empty.to_owned(),
+        members => members
+            .iter()
+            .map(|member| match member {
+                Residual::And(inner) | Residual::Or(inner) if inner.len() > 1 => format!("({})", describe(member)),
+                _ => describe(member),
+            })
+            .collect::<Vec<_>>()
+            .join(word),
+    };
+    match residual {
+        Residual::And(members) => group(members, " and ", "always"),
+        Residual::Or(members) => group(members, " or ", "never"),
+        Residual::Not(inner) => format!("not ({})", describe(inner)),
+        Residual::Atom(atom) => atom.text.clone(),
+    }
+}
 
 /// "May this principal do this action on this resource?"
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::io::Read as _;
 
 use super::aws::{self, Origin};
-use super::node::{Members, Node, Source};
-use super::{Place, ReadError, Snapshot};
+use super::node::{Members, Node, Source, end_of};
+use super::{Place, ReadError, Snapshot, envelope};
+use crate::model::Provider;
 
 /// First bytes of a zstd frame.
 const ZSTD: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
@@ -61,12 +62,11 @@ fn text<'b>(bytes: &'b [u8], name: &str) -> Result<&'b str, ReadError> {
     }
     let bytes = bytes.strip_prefix(&[0xEF, 0xBB, 0xBF]).unwrap_or(bytes);
     std::str::from_utf8(bytes).map_err(|invalid| {
-        let before = bytes.get(..invalid.valid_up_to()).unwrap_or_default();
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        let column = before
-            .rsplit(|byte| *byte == b'\n')
-            .next()
-            .map_or(1, |last| String::from_utf8_lossy(last).chars().count() + 1);
+        let before = bytes
+            .get(..invalid.valid_up_to())
+            .and_then(|before| std::str::from_utf8(before).ok())
+            .unwrap_or_default();
+        let (line, column) = end_of(before);
         error(
             Place {
                 path: String::new(),
@@ -78,28 +78,63 @@ fn text<'b>(bytes: &'b [u8], name: &str) -> Result<&'b str, ReadError> {
     })
 }
 
+/// Members that only one provider's `input` has. The first match decides.
+const OTHER_PROVIDERS: [(Provider, &[&str]); 2] = [
+    (
+        Provider::Gcp,
+        &["allowPolicies", "denyPolicies", "serviceAccounts", "directoryCustomers"],
+    ),
+    (
+        Provider::Azure,
+        &["roleAssignments", "denyAssignments", "directoryRoleAssignments", "principals"],
+    ),
+];
+
 fn forms(root: &Node<'_>) -> Result<Vec<Snapshot>, ReadError> {
     let members = root.members()?;
+    let origin = |form: &str| Origin {
+        collector: form.to_owned(),
+        source: "iam:GetAccountAuthorizationDetails".to_owned(),
+        at: None,
+    };
+    if envelope::recognises(root, &members) {
+        return Ok(vec![envelope::read(root, &members)?]);
+    }
     if aws::account::recognises(&members) {
         let form = if members.has("AccountId") {
             "account file"
         } else {
             "aws iam get-account-authorization-details"
         };
-        let origin = Origin {
-            collector: form.to_owned(),
-            source: "iam:GetAccountAuthorizationDetails".to_owned(),
-            at: None,
-        };
-        return Ok(vec![aws::account::read(root, origin)?]);
+        return Ok(vec![aws::account::read(root, origin(form))?]);
     }
-    Err(foreign(root, &members))
+    if aws::input::recognises(&members) {
+        return aws::input::read(root, &origin("input"));
+    }
+    Err(root.error(foreign(&members)))
 }
 
-fn foreign(root: &Node<'_>, members: &Members<'_>) -> ReadError {
+/// Why an object is none of the forms, with what it looks like.
+fn foreign(members: &Members<'_>) -> String {
+    for (provider, names) in OTHER_PROVIDERS {
+        if names.iter().any(|name| members.has(name)) {
+            return format!(
+                "this looks like an input of {0}: snapshots of {0} are not supported yet",
+                provider.as_str()
+            );
+        }
+    }
+    if members.has("format") && members.has("cases") {
+        return "this is a file of access tests: run it with `ciem test`".to_owned();
+    }
     let names: Vec<&str> = members.0.iter().take(5).map(|(name, _)| name.as_ref()).collect();
-    root.error(format!(
-        "this is no snapshot and no account: it has the members {}",
-        names.join(", ")
-    ))
+    let found = if names.is_empty() {
+        "no member".to_owned()
+    } else {
+        format!("the members {}", names.join(", "))
+    };
+    format!(
+        "no form that ciem reads: expected a snapshot of `ciem collect`, the JSON of `aws iam get-account-authorization-details`, \
+         an account file with 'AccountId', or an input with 'accounts'; found {found}"
+    )
 }

@@ -123,13 +123,13 @@ impl Reader {
             .chain(["AccountId"])
             .collect();
         let mut settings = Vec::new();
-        let mut unrecognised = Vec::new();
+        let mut unused = Vec::new();
         for (name, raw) in members.0.iter().filter(|(name, _)| !known.contains(&name.as_ref())) {
             let value = node.member(name, raw).canonical()?;
             let list = if SETTINGS.contains(&name.as_ref()) {
                 &mut settings
             } else {
-                &mut unrecognised
+                &mut unused
             };
             list.push((Cow::Borrowed(name.as_ref()), value));
         }
@@ -143,9 +143,9 @@ impl Reader {
             let section = self.section(node, "account file", SectionKind::Entitlements, object(node, settings)?)?;
             self.put(section::ACCOUNT, section);
         }
-        if !unrecognised.is_empty() {
-            let section = self.section(node, "account file", SectionKind::Usage, object(node, unrecognised)?)?;
-            self.put(section::UNRECOGNISED, section);
+        if !unused.is_empty() {
+            let section = self.section(node, "account file", SectionKind::Usage, object(node, unused)?)?;
+            self.put(section::UNUSED, section);
         }
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! A snapshot's sections → the typed account, with what could not be read or is doubtful in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{Account, account_of_arn, section};
 use crate::model::{CoverageEntry, Provider};
@@ -30,16 +31,19 @@ impl Account {
         }
         let mut account = Self {
             id: snapshot.scope.clone(),
-            users: decoder.list(section::USERS)?,
-            groups: decoder.list(section::GROUPS)?,
-            roles: decoder.list(section::ROLES)?,
-            policies: decoder.list(section::POLICIES)?,
-            resources: decoder.list(section::RESOURCES)?,
-            credentials: decoder.list(section::CREDENTIALS)?,
+            users: decoder.content(section::USERS)?,
+            groups: decoder.content(section::GROUPS)?,
+            roles: decoder.content(section::ROLES)?,
+            policies: decoder.content(section::POLICIES)?,
+            resources: decoder.content(section::RESOURCES)?,
+            credentials: decoder.content(section::CREDENTIALS)?,
+            service_control_policies: decoder.content(section::SERVICE_CONTROL_POLICIES)?,
+            resource_control_policies: decoder.content(section::RESOURCE_CONTROL_POLICIES)?,
+            organization: decoder.content(section::ORGANIZATION)?,
         };
         account.name();
         let mut coverage = decoder.unread();
-        coverage.extend(decoder.unrecognised());
+        coverage.extend(decoder.unused());
         for (name, arns) in account.arns() {
             coverage.extend(doubtful(&snapshot.scope, name, arns));
         }
@@ -124,13 +128,11 @@ struct Decoder<'s> {
 }
 
 impl Decoder<'_> {
-    /// The list of a section that was read at least in part.
-    fn list<T: DeserializeOwned>(&self, name: &str) -> Result<Option<Vec<T>>, DecodeError> {
+    /// The content of a section that was read at least in part.
+    fn content<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, DecodeError> {
         match self.snapshot.sections.get(name) {
             Some(section) if matches!(section.status, SectionStatus::Read | SectionStatus::Partial) => {
-                serde_json::from_str(section.content.get())
-                    .map(Some)
-                    .map_err(|error| self.error(name, error.to_string()))
+                serde_json::from_str(section.content.get()).map_err(|error| self.error(name, error.to_string()))
             }
             _ => Ok(None),
         }
@@ -166,19 +168,18 @@ impl Decoder<'_> {
             .collect()
     }
 
-    fn unrecognised(&self) -> Vec<CoverageEntry> {
-        let Some(section) = self.snapshot.sections.get(section::UNRECOGNISED) else {
+    fn unused(&self) -> Vec<CoverageEntry> {
+        let Some(section) = self.snapshot.sections.get(section::UNUSED) else {
             return Vec::new();
         };
-        let members: std::collections::BTreeMap<String, serde::de::IgnoredAny> =
-            serde_json::from_str(section.content.get()).unwrap_or_default();
+        let members: BTreeMap<String, Value> = serde_json::from_str(section.content.get()).unwrap_or_default();
         members
             .into_keys()
             .map(|place| CoverageEntry {
-                source: section::UNRECOGNISED.to_owned(),
+                source: section::UNUSED.to_owned(),
                 entity: self.snapshot.scope.clone(),
                 place,
-                reason: "this member of the file is not known and was not used".to_owned(),
+                reason: "not used: it is not known here, or it concerns an account that was not given".to_owned(),
             })
             .collect()
     }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -19,10 +20,10 @@ impl PolicyDocument {
         let Ok(Text(text)) = serde_json::from_str(json) else {
             return Self(json.into());
         };
-        if is_encoded(&text) {
-            if let Ok(decoded) = percent_encoding::percent_decode_str(&text).decode_utf8() {
-                return Self(decoded.into());
-            }
+        if is_encoded(&text)
+            && let Ok(decoded) = percent_encoding::percent_decode_str(&text).decode_utf8()
+        {
+            return Self(decoded.into());
         }
         Self(text.into())
     }
@@ -41,5 +42,18 @@ pub(super) fn is_encoded(text: &str) -> bool {
 impl<'de> Deserialize<'de> for PolicyDocument {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Box::<RawValue>::deserialize(deserializer).map(|raw| Self::from_json(raw.get()))
+    }
+}
+
+impl JsonSchema for PolicyDocument {
+    fn schema_name() -> Cow<'static, str> {
+        "PolicyDocument".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A policy document: an object, or its text where an object would lose something (a member twice, no JSON).",
+            "type": ["object", "string"],
+        })
     }
 }

@@ -4,6 +4,7 @@
 pub(super) mod account;
 mod decode;
 mod document;
+pub(super) mod input;
 mod normalise;
 mod shape;
 
@@ -11,9 +12,8 @@ pub use account::{Origin, snapshot_of};
 pub use decode::DecodeError;
 pub use document::PolicyDocument;
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Names of sections.
@@ -22,7 +22,7 @@ pub mod section {
     pub const USERS: &str = "users";
     /// `[Group]`, of GetAccountAuthorizationDetails.
     pub const GROUPS: &str = "groups";
-    /// `[Role]`, of GetAccountAuthorizationDetails; without RoleLastUsed.
+    /// `[Role]`, of GetAccountAuthorizationDetails; without `RoleLastUsed`.
     pub const ROLES: &str = "roles";
     /// `[ManagedPolicy]`, of GetAccountAuthorizationDetails: in use, and boundaries where fetched.
     pub const POLICIES: &str = "policies";
@@ -45,7 +45,7 @@ pub mod section {
     /// `[Resource]`: access keys and login profiles under the ARN of their user; usage.
     pub const CREDENTIALS: &str = "credentials";
     /// `{member: value}`: what a file holds and nothing uses; usage, so that it changes no entitlements digest.
-    pub const UNRECOGNISED: &str = "unrecognised";
+    pub const UNUSED: &str = "unused";
 
     /// What a complete snapshot has. One that is missing was not attempted.
     pub const ALL: [&str; 12] = [
@@ -87,10 +87,16 @@ pub struct Account {
     pub resources: Option<Vec<Resource>>,
     /// Access keys and login profiles, under the ARN of their user.
     pub credentials: Option<Vec<Resource>>,
+    /// Service control policies; no levels: the account has no such layer.
+    pub service_control_policies: Option<ControlPolicies>,
+    /// Resource control policies; no levels: the account has no such layer.
+    pub resource_control_policies: Option<ControlPolicies>,
+    /// The organization.
+    pub organization: Option<Organization>,
 }
 
 /// An IAM user.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct User {
     /// Its ARN.
@@ -102,7 +108,8 @@ pub struct User {
     /// `/`, `/team/`.
     pub path: String,
     /// When it was created.
-    #[serde(with = "time")]
+    #[serde(deserialize_with = "time::deserialize")]
+    #[schemars(with = "Option<String>")]
     pub create_date: Option<Timestamp>,
     /// Inline policies.
     pub user_policy_list: Vec<InlinePolicy>,
@@ -117,7 +124,7 @@ pub struct User {
 }
 
 /// An IAM group.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Group {
     /// Its ARN.
@@ -129,7 +136,8 @@ pub struct Group {
     /// Its path.
     pub path: String,
     /// When it was created.
-    #[serde(with = "time")]
+    #[serde(deserialize_with = "time::deserialize")]
+    #[schemars(with = "Option<String>")]
     pub create_date: Option<Timestamp>,
     /// Inline policies.
     pub group_policy_list: Vec<InlinePolicy>,
@@ -138,7 +146,7 @@ pub struct Group {
 }
 
 /// An IAM role.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Role {
     /// Its ARN.
@@ -150,7 +158,8 @@ pub struct Role {
     /// Its path.
     pub path: String,
     /// When it was created.
-    #[serde(with = "time")]
+    #[serde(deserialize_with = "time::deserialize")]
+    #[schemars(with = "Option<String>")]
     pub create_date: Option<Timestamp>,
     /// Who may assume it.
     pub assume_role_policy_document: Option<PolicyDocument>,
@@ -167,7 +176,7 @@ pub struct Role {
 }
 
 /// A managed policy with its versions.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ManagedPolicy {
     /// Its ARN.
@@ -183,7 +192,7 @@ pub struct ManagedPolicy {
 }
 
 /// One version of a managed policy.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct PolicyVersion {
     /// `v3`.
@@ -195,7 +204,7 @@ pub struct PolicyVersion {
 }
 
 /// An inline policy.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct InlinePolicy {
     /// Its name.
@@ -205,7 +214,7 @@ pub struct InlinePolicy {
 }
 
 /// A managed policy's attachment.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct AttachedPolicy {
     /// The policy's name.
@@ -215,7 +224,7 @@ pub struct AttachedPolicy {
 }
 
 /// A permissions boundary.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct PermissionsBoundary {
     /// The policy's ARN.
@@ -223,7 +232,7 @@ pub struct PermissionsBoundary {
 }
 
 /// A tag.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Tag {
     /// Its key.
@@ -233,7 +242,7 @@ pub struct Tag {
 }
 
 /// An instance profile.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct InstanceProfile {
     /// Its ARN.
@@ -243,12 +252,12 @@ pub struct InstanceProfile {
 }
 
 /// Something that the account owns, in the form of cases-format.md.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Resource {
     /// Its ARN.
     pub arn: String,
-    /// CloudFormation type name.
+    /// Type name of AWS `CloudFormation`.
     #[serde(rename = "type")]
     pub kind: String,
     /// Tags.
@@ -257,8 +266,60 @@ pub struct Resource {
     pub policy: Option<PolicyDocument>,
 }
 
-/// Text of a document, shared by all that attach it.
-pub type DocumentText = Arc<str>;
+/// Control policies on an account's path in its organization.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ControlPolicies {
+    /// From the root down to the account. An allow is needed at every level (W2).
+    pub levels: Vec<PolicyLevel>,
+}
+
+/// What is attached to one node of an organization.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct PolicyLevel {
+    /// Id of the root, unit or account.
+    pub id: String,
+    /// All its policies.
+    pub policies: Vec<PolicyDocument>,
+}
+
+/// An organization.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Organization {
+    /// `o-…`.
+    pub id: String,
+    /// The management account; control policies do not bind it.
+    pub management_account: String,
+    /// Sorted by id.
+    pub accounts: Vec<OrganizationAccount>,
+}
+
+/// A member of an organization.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct OrganizationAccount {
+    /// 12 digits.
+    pub id: String,
+    /// As in `aws:PrincipalOrgPaths`: `o-…/r-…/ou-…/`.
+    pub path: String,
+}
+
+/// The JSON schemas of the sections that have a type here.
+pub(super) fn contents(generator: &mut schemars::SchemaGenerator) -> Vec<(&'static str, schemars::Schema)> {
+    vec![
+        (section::USERS, generator.subschema_for::<Vec<User>>()),
+        (section::GROUPS, generator.subschema_for::<Vec<Group>>()),
+        (section::ROLES, generator.subschema_for::<Vec<Role>>()),
+        (section::POLICIES, generator.subschema_for::<Vec<ManagedPolicy>>()),
+        (section::RESOURCES, generator.subschema_for::<Vec<Resource>>()),
+        (section::CREDENTIALS, generator.subschema_for::<Vec<Resource>>()),
+        (section::SERVICE_CONTROL_POLICIES, generator.subschema_for::<ControlPolicies>()),
+        (section::RESOURCE_CONTROL_POLICIES, generator.subschema_for::<ControlPolicies>()),
+        (section::ORGANIZATION, generator.subschema_for::<Organization>()),
+    ]
+}
 
 /// Dates of the IAM API: RFC 3339, also with a blank for `T` (as tools print them).
 mod time {

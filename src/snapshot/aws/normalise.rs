@@ -28,6 +28,7 @@ pub(super) fn normalise(node: &Node<'_>, shape: &Shape, usage: &mut Usage) -> Re
         Shape::Time => time(node),
         Shape::Document => document(node),
         Shape::Object(known) => object(node, known, usage),
+        Shape::List(item) => list(node, item, usage),
         Shape::Set(item, key) => set(node, item, *key, usage),
         Shape::Usage(_, inner) => normalise(node, inner, usage),
     }
@@ -63,6 +64,16 @@ fn arn<'p>(node: &'p Node<'p>, members: &Members<'p>) -> Result<String, ReadErro
         Some(raw) => Ok(node.member("Arn", raw).text()?.into_owned()),
         None => Err(node.error("the member 'Arn' is missing")),
     }
+}
+
+fn list(node: &Node<'_>, item: &Shape, usage: &mut Usage) -> Result<String, ReadError> {
+    let items = node
+        .items()?
+        .into_iter()
+        .enumerate()
+        .map(|(index, raw)| normalise(&node.item(index, raw), item, usage));
+    let items = items.collect::<Result<Vec<_>, _>>()?;
+    Ok(canonical::list(items.iter().map(String::as_str)))
 }
 
 fn set(node: &Node<'_>, item: &Shape, key: Option<&str>, usage: &mut Usage) -> Result<String, ReadError> {

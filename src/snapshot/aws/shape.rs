@@ -16,6 +16,8 @@ pub(super) enum Shape {
     Document,
     /// An object with known members.
     Object(&'static [Member]),
+    /// A list whose order means something.
+    List(&'static Shape),
     /// A list without order: sorted by this member of its items (none: by the items themselves), so that collecting in another order
     /// gives the same digest.
     Set(&'static Shape, Option<&'static str>),
@@ -134,6 +136,20 @@ const RESOURCE: Shape = Shape::Object(&[
     member("name", Shape::Text),
     member("tags", Shape::Set(&TAG, Some("Key"))),
     member("policy", Shape::Document),
+]);
+
+const LEVEL: Shape = Shape::Object(&[member("id", Shape::Text), required("policies", Shape::Set(&Shape::Document, None))]);
+
+/// `levels` of a service or resource control policy list: from the root down to the account.
+pub(super) const LEVELS: Shape = Shape::List(&LEVEL);
+
+const ORGANIZATION_ACCOUNT: Shape = Shape::Object(&[required("id", Shape::Text), member("path", Shape::Text)]);
+
+/// `organization` of an input object.
+pub(super) const ORGANIZATION: Shape = Shape::Object(&[
+    required("id", Shape::Text),
+    member("managementAccount", Shape::Text),
+    member("accounts", Shape::Set(&ORGANIZATION_ACCOUNT, Some("id"))),
 ]);
 
 /// What a list of an account file holds and where it goes.
