@@ -1,145 +1,22 @@
 //! What happens at the wire, against a server on loopback that answers as told: faults below HTTP that no AWS endpoint can be asked for.
 //! Collection from an endpoint that evaluates requests is tested in `e2e/collect.rs`.
 
+mod server;
+
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use self::server::{Reply, Request, ok, refusal, send, serve};
 use super::*;
 use crate::collect::{Budget, Failure, Secret, missing_permissions};
 use crate::snapshot::aws::{Account, section};
 use crate::snapshot::{SectionKind, SectionStatus};
 
 const ACCOUNT: &str = "111122223333";
-/// Longer than any limit of a test.
-const LONG: Duration = Duration::from_secs(20);
 const CANARY: &str = "canary-0f3a";
-
-/// One request as far as scripts look at it.
-#[derive(Debug, Clone)]
-struct Request {
-    head: String,
-    body: String,
-}
-
-impl Request {
-    fn asks(&self, text: &str) -> bool {
-        self.body.contains(text)
-    }
-}
-
-/// What the server does with a request. It closes the connection afterwards.
-enum Reply {
-    /// Status and body, with the body's length.
-    Answer(u16, String),
-    /// These bytes and no more.
-    Bytes(Vec<u8>),
-    /// Nothing for a while, then that.
-    After(Duration, Box<Reply>),
-    /// These bytes, and then nothing with the connection open.
-    Stall(Vec<u8>),
-}
-
-struct Server {
-    url: String,
-    requests: Arc<Mutex<Vec<Request>>>,
-    most_at_once: Arc<AtomicUsize>,
-}
-
-/// The threads end with the test process.
-fn serve(script: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let requests = Arc::new(Mutex::new(Vec::new()));
-    let most_at_once = Arc::new(AtomicUsize::new(0));
-    let server = Server {
-        url,
-        requests: Arc::clone(&requests),
-        most_at_once: Arc::clone(&most_at_once),
-    };
-    let script = Arc::new(script);
-    let at_once = Arc::new(AtomicUsize::new(0));
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (script, requests, at_once, most) = (
-                Arc::clone(&script),
-                Arc::clone(&requests),
-                Arc::clone(&at_once),
-                Arc::clone(&most_at_once),
-            );
-            std::thread::spawn(move || {
-                let mut stream = stream.unwrap();
-                let Some((head, body)) = receive(&mut stream) else { return };
-                most.fetch_max(at_once.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                let request = {
-                    let mut requests = requests.lock().unwrap();
-                    let request = Request { head, body };
-                    requests.push(request.clone());
-                    request
-                };
-                send(&mut stream, script(&request));
-                at_once.fetch_sub(1, Ordering::SeqCst);
-            });
-        }
-    });
-    server
-}
-
-fn receive(stream: &mut TcpStream) -> Option<(String, String)> {
-    let mut bytes = Vec::new();
-    let mut buffer = [0; 4096];
-    loop {
-        let count = stream.read(&mut buffer).ok().filter(|&count| count > 0)?;
-        bytes.extend_from_slice(&buffer[..count]);
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        let Some((head, body)) = text.split_once("\r\n\r\n") else {
-            continue;
-        };
-        let length = head
-            .lines()
-            .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok());
-        if body.len() >= length.unwrap_or(0) {
-            return Some((head.to_ascii_lowercase(), body.to_owned()));
-        }
-    }
-}
-
-fn send(stream: &mut TcpStream, reply: Reply) {
-    // The client may be gone already: that is what some tests are about.
-    match reply {
-        Reply::Answer(status, body) => {
-            let head = format!(
-                "HTTP/1.1 {status} X\r\nContent-Type: text/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                body.len()
-            );
-            let _ = stream.write_all(format!("{head}{body}").as_bytes());
-        }
-        Reply::Bytes(bytes) => {
-            let _ = stream.write_all(&bytes);
-        }
-        Reply::After(pause, reply) => {
-            std::thread::sleep(pause);
-            send(stream, *reply);
-        }
-        Reply::Stall(bytes) => {
-            let _ = stream.write_all(&bytes);
-            std::thread::sleep(LONG);
-        }
-    }
-}
-
-fn ok(body: impl Into<String>) -> Reply {
-    Reply::Answer(200, body.into())
-}
-
-fn refusal(code: &str, message: &str) -> Reply {
-    Reply::Answer(
-        403,
-        format!("<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"),
-    )
-}
 
 fn caller(account: &str) -> String {
     format!(
@@ -654,4 +531,37 @@ async fn a_source_that_is_wrong_asks_nothing() {
     wrong.user_agent = "a b".to_owned();
     assert_eq!(collect(&wrong, now()).await.unwrap_err().reason(), "InvalidSource");
     assert_eq!(server.requests.lock().unwrap().len(), 0);
+}
+
+/// Lines of a log.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_log_level_shows_a_secret() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    collect(&source(&serve(healthy).url), now()).await.unwrap();
+    collect(&source(&serve(|_| refusal("ExpiredToken", "expired")).url), now())
+        .await
+        .unwrap_err();
+    drop(guard);
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("GetCallerIdentity"), "nothing was logged");
+    assert!(!text.contains(CANARY));
 }

@@ -255,6 +255,7 @@ fn documents_are_decoded_once_and_odd_ones_stay_as_they_came() {
         ("%7B%FF%7D", "%7B%FF%7D"),
         ("%7B%2", "{%2"),
         ("not a document", "not a document"),
+        ("no%20document%3A%20%7B", "no document: {"),
         ("", ""),
     ] {
         let role_detail = RoleDetail::builder().assume_role_policy_document(given).build();
