@@ -24,6 +24,8 @@ pub struct Asked<'a> {
     /// Owner of the resource, where the question says it.
     pub(super) resource_account: Option<String>,
     pub(super) session: Vec<Attached>,
+    /// Policies of the VPC endpoint that the request passes through (W1).
+    pub(super) endpoint: Vec<Attached>,
     /// A bucket that no account lists is taken for the caller's: the question is what its own policies give.
     pub(super) own_buckets: bool,
 }
@@ -61,6 +63,7 @@ impl Organization {
             context: Context::of(question),
             resource_account,
             session: policies(question, "sessionPolicies"),
+            endpoint: policies(question, "vpcEndpointPolicies"),
             own_buckets: false,
         };
         let wild = action.exact().is_none() || question.resource.contains(['*', '?']);
@@ -157,6 +160,7 @@ impl<'a> Asked<'a> {
             context: Context::default(),
             resource_account: None,
             session: Vec::new(),
+            endpoint: Vec::new(),
             own_buckets: true,
         }
     }
@@ -164,7 +168,7 @@ impl<'a> Asked<'a> {
     /// Evaluates one action on one resource.
     pub(super) fn evaluate<'s: 'a>(&'s self, action: Action, resource: &str) -> Result<Outcome<'s>, Unplaced> {
         let (request, target) = self.place(action, resource)?;
-        Ok(Evaluation::new(self.organization, &request, target, &self.session).run())
+        Ok(Evaluation::new(self.organization, &request, target, &self.session, &self.endpoint).run())
     }
 
     /// Finds the resource's account and what was read of the resource.
@@ -201,9 +205,12 @@ impl<'a> Asked<'a> {
             action,
             resource: Cow::Owned(resource.to_owned()),
             resource_account: account,
-            resource_tags: owned.and_then(|owned| owned.tags.as_deref()),
-            caller_place: None,
-            resource_place: None,
+            resource_tags: organization
+                .subject(resource)
+                .map(|subject| &subject.tags)
+                .or_else(|| owned.and_then(|owned| owned.tags.as_ref())),
+            caller_place: self.caller.account.and_then(|id| organization.place_of(id)),
+            resource_place: account.and_then(|id| organization.place_of(id)),
             context: &self.context,
         };
         Ok((request, Target { role, owned }))
@@ -211,7 +218,7 @@ impl<'a> Asked<'a> {
 }
 
 /// Documents that the question brings.
-fn policies(question: &Question, member: &str) -> Vec<Attached> {
+fn policies(question: &Question, member: &'static str) -> Vec<Attached> {
     let Some(list) = question.provider.get(member).and_then(|value| value.as_array()) else {
         return Vec::new();
     };
@@ -307,6 +314,10 @@ fn reason(question: &Question, outcome: &Outcome<'_>, verdict: Verdict, residual
         (Verdict::Denied, "trust-policy") => format!("the trust policy of {} does not name the principal", question.resource),
         (Verdict::Denied, "permissions-boundary") => "the permissions boundary does not allow it".to_owned(),
         (Verdict::Denied, "session-policy") => "no session policy allows it".to_owned(),
+        (Verdict::Denied, "service-control-policy") => {
+            "a level of the account's path in the organization has no service control policy that allows it".to_owned()
+        }
+        (Verdict::Denied, "vpc-endpoint-policy") => "the policy of the VPC endpoint does not allow it".to_owned(),
         (Verdict::Denied, _) => "no statement that was read allows it".to_owned(),
     }
 }

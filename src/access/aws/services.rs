@@ -64,3 +64,52 @@ const RESOURCE_POLICIES: &[&str] = &[
 pub fn has_resource_policies(service: &str) -> bool {
     RESOURCE_POLICIES.binary_search(&service).is_ok()
 }
+
+/// Services whose resources RCPs bind (Organizations User Guide, "Resource control policies"; read in November 2025). Actions of others
+/// are not under RCPs.
+const RESOURCE_CONTROL: &[&str] = &[
+    "aoss",
+    "cognito-idp",
+    "dynamodb",
+    "ecr",
+    "kms",
+    "logs",
+    "s3",
+    "secretsmanager",
+    "sqs",
+    "sts",
+];
+
+/// Whether resource control policies bind resources of a service (W3).
+pub fn has_resource_control(service: &str) -> bool {
+    RESOURCE_CONTROL.binary_search(&service).is_ok()
+}
+
+/// KMS operations that work on keys of another account (KMS Developer Guide, "Allowing users in other accounts to use a KMS key").
+const KMS_ACROSS: &[&str] = &[
+    "creategrant",
+    "decrypt",
+    "derivesharedsecret",
+    "describekey",
+    "encrypt",
+    "generatedatakey",
+    "generatedatakeypair",
+    "generatedatakeypairwithoutplaintext",
+    "generatedatakeywithoutplaintext",
+    "generatemac",
+    "getkeyrotationstatus",
+    "getpublickey",
+    "listgrants",
+    "reencryptfrom",
+    "reencryptto",
+    "retiregrant",
+    "revokegrant",
+    "sign",
+    "verify",
+    "verifymac",
+];
+
+/// Whether a KMS operation works on a key of another account (W7).
+pub fn kms_crosses_accounts(operation: &str) -> bool {
+    KMS_ACROSS.binary_search(&operation).is_ok()
+}

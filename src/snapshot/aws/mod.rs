@@ -22,7 +22,7 @@ pub mod section {
     pub const USERS: &str = "users";
     /// `[Group]`, of GetAccountAuthorizationDetails.
     pub const GROUPS: &str = "groups";
-    /// `[Role]`, of GetAccountAuthorizationDetails; without RoleLastUsed.
+    /// `[Role]`, of GetAccountAuthorizationDetails; without `RoleLastUsed`.
     pub const ROLES: &str = "roles";
     /// `[ManagedPolicy]`, of GetAccountAuthorizationDetails: in use, and boundaries where fetched.
     pub const POLICIES: &str = "policies";
@@ -257,7 +257,7 @@ pub struct InstanceProfile {
 pub struct Resource {
     /// Its ARN.
     pub arn: String,
-    /// CloudFormation type name.
+    /// Type name of AWS `CloudFormation`.
     #[serde(rename = "type")]
     pub kind: String,
     /// Tags.
