@@ -1,127 +1,24 @@
 //! What the real API server makes of manifests: a table of valid ones, read back as written, and a table of invalid ones, each
 //! refused with the field and the message that it should name. The tables are in `e2e/manifests/`.
 
-use std::collections::BTreeMap;
+mod tables;
+
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use axum::http::{Method, Request, header};
 use ciem::api::{AuditPolicy, AuditReport, AuditReportChunk, CloudAccount, GROUP, VERSION};
 use kube::core::Status;
 use kube::{Client, Resource};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::harness::cluster::Cluster;
 use crate::harness::namespace::Namespace;
 use crate::harness::suite::{repository, shared};
-
-/// What the schema adds where it is absent: kind, the member that must be there, the member that is added, and its value. Nothing else may
-/// be added.
-const DEFAULTS: [(&str, &str, &str, &str); 4] = [
-    ("CloudAccount", "/spec", "interval", r#""6h""#),
-    ("CloudAccount", "/spec/aws", "partition", r#""aws""#),
-    ("CloudAccount", "/spec/azure", "environment", r#""AzureCloud""#),
-    ("AuditPolicy", "/spec/report/history", "limit", "10"),
-];
-
-/// Cases of one kind.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table<Case> {
-    kind: String,
-    cases: Vec<Case>,
-}
-
-/// A manifest that must be accepted.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Valid {
-    name: String,
-    about: String,
-    spec: Value,
-}
-
-/// A valid manifest with something wrong in it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Invalid {
-    about: String,
-    /// Name of the valid manifest.
-    from: String,
-    /// JSON pointer → what is put there. Its parent must be there.
-    #[serde(default)]
-    set: BTreeMap<String, Value>,
-    /// JSON pointers of what is taken away.
-    #[serde(default)]
-    remove: Vec<String>,
-    /// As an update of the valid manifest, instead of a new object.
-    #[serde(default)]
-    update: bool,
-    /// All errors that the API server must name.
-    errors: Vec<ExpectedError>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExpectedError {
-    field: String,
-    /// A part of the message.
-    message: String,
-}
-
-/// One error of the API server.
-#[derive(Debug)]
-struct FieldError {
-    field: String,
-    message: String,
-}
-
-fn read<T: DeserializeOwned>(file: &str) -> Result<T> {
-    let path = repository().join("e2e/manifests").join(file);
-    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    serde_saphyr::from_str(&text).with_context(|| path.display().to_string())
-}
-
-const FILES: [&str; 4] = [
-    "cloudaccounts.yaml",
-    "auditpolicies.yaml",
-    "auditreports.yaml",
-    "auditreportchunks.yaml",
-];
-
-fn valid() -> Result<Vec<Table<Valid>>> {
-    FILES.iter().map(|file| read(&format!("valid/{file}"))).collect()
-}
-
-fn manifest(kind: &str, name: &str, spec: &Value) -> Value {
-    json!({"apiVersion": format!("{GROUP}/{VERSION}"), "kind": kind, "metadata": {"name": name}, "spec": spec})
-}
-
-/// A manifest with changes.
-fn changed(mut manifest: Value, case: &Invalid) -> Result<Value> {
-    for (pointer, value) in &case.set {
-        let (parent, member) = pointer.rsplit_once('/').context("a pointer starts with a slash")?;
-        let parent = manifest
-            .pointer_mut(parent)
-            .with_context(|| format!("{pointer}: nothing to put it in"))?;
-        match parent {
-            Value::Object(members) => drop(members.insert(member.to_owned(), value.clone())),
-            Value::Array(items) => *items.get_mut(member.parse::<usize>()?).context("no such item")? = value.clone(),
-            _ => bail!("{pointer}: its parent has no members"),
-        }
-    }
-    for pointer in &case.remove {
-        let (parent, member) = pointer.rsplit_once('/').context("a pointer starts with a slash")?;
-        let parent = manifest.pointer_mut(parent).and_then(Value::as_object_mut);
-        ensure!(
-            parent.is_some_and(|members| members.remove(member).is_some()),
-            "{pointer}: nothing to remove"
-        );
-    }
-    Ok(manifest)
-}
+use tables::{FILES, FieldError, Invalid, Table, agree, changed, manifest, missing_members, normal, read, stored_form, valid};
 
 /// The API of one kind in one namespace, with strict validation of unknown members, as kubectl asks for it.
 struct Manifests {
@@ -204,12 +101,35 @@ fn errors_of(error: kube::Error) -> Result<Vec<FieldError>> {
     Ok(errors.filter(|error| error.field != "<nil>").collect())
 }
 
-/// Whether both are the same errors, in any order.
-fn agree(expected: &[ExpectedError], found: &[FieldError]) -> bool {
-    let fits = |expected: &ExpectedError, found: &FieldError| found.field == expected.field && found.message.contains(&expected.message);
-    expected.len() == found.len()
-        && expected.iter().all(|expected| found.iter().any(|found| fits(expected, found)))
-        && found.iter().all(|found| expected.iter().any(|expected| fits(expected, found)))
+/// Every CEL rule has a case that breaks it, with the field that the rule names.
+#[test]
+fn every_rule_is_broken_by_a_case() -> Result<()> {
+    let mut broken: BTreeSet<(String, String)> = BTreeSet::new();
+    for file in FILES {
+        let table: Table<Invalid> = read(&format!("invalid/{file}"))?;
+        let errors = table.cases.iter().flat_map(|case| &case.errors);
+        broken.extend(errors.map(|error| (format!("{}.{}", table.kind, without_indexes(&error.field)), error.message.clone())));
+    }
+    let mut unbroken = Vec::new();
+    for crd in ciem::api::crds()? {
+        let schema = serde_json::to_value(&crd.spec.versions[0].schema)?;
+        for (field, message) in tables::rules(&schema["openAPIV3Schema"], &crd.spec.names.kind) {
+            if !broken.iter().any(|(at, text)| *at == field && message.contains(text.as_str())) {
+                unbroken.push(format!("{field}: {message}"));
+            }
+        }
+    }
+    assert!(unbroken.is_empty(), "{unbroken:#?}");
+    Ok(())
+}
+
+/// `a[0].b[12]` → `a[].b[]`.
+fn without_indexes(field: &str) -> String {
+    field
+        .split('[')
+        .map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit()))
+        .collect::<Vec<_>>()
+        .join("[")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -249,28 +169,6 @@ async fn invalid_manifests_are_refused_where_they_are_wrong() -> Result<()> {
     assert!(count >= 60, "only {count} invalid manifests");
     println!("{count} invalid manifests refused");
     Ok(())
-}
-
-/// What is left of a manifest when its nulls are dropped and the documented defaults are added.
-fn stored_form(kind: &str, manifest: &Value) -> Result<Value> {
-    fn without_nulls(value: &Value) -> Value {
-        match value {
-            Value::Object(members) => {
-                let kept = members.iter().filter(|(_, value)| !value.is_null());
-                Value::Object(kept.map(|(name, value)| (name.clone(), without_nulls(value))).collect())
-            }
-            other => other.clone(),
-        }
-    }
-    let mut stored = without_nulls(manifest);
-    for (of, parent, member, value) in DEFAULTS {
-        if of == kind
-            && let Some(parent) = stored.pointer_mut(parent).and_then(Value::as_object_mut)
-        {
-            parent.entry(member).or_insert(serde_json::from_str(value)?);
-        }
-    }
-    Ok(stored)
 }
 
 /// What the operator's types make of an object: nothing may be lost or added.
@@ -319,37 +217,18 @@ async fn valid_manifests_are_read_back_as_written() -> Result<()> {
     Ok(())
 }
 
-/// What does not depend on how a type writes the same: times in UTC, no documented default, no member that says nothing.
-fn normal(kind: &str, object: &Value) -> Value {
-    fn walk(value: &Value) -> Value {
-        match value {
-            Value::Object(members) => {
-                let members = members.iter().map(|(name, value)| (name.clone(), walk(value)));
-                Value::Object(members.filter(|(_, value)| !value.as_object().is_some_and(Map::is_empty)).collect())
-            }
-            Value::Array(items) => Value::Array(items.iter().map(walk).collect()),
-            Value::String(text) => text
-                .parse::<jiff::Timestamp>()
-                .map_or_else(|_| value.clone(), |time| time.to_string().into()),
-            other => other.clone(),
-        }
-    }
-    let mut object = object.clone();
-    for (_, parent, member, value) in DEFAULTS.iter().filter(|(of, ..)| *of == kind) {
-        if let Some(parent) = object.pointer_mut(parent).and_then(Value::as_object_mut)
-            && parent.get(*member).is_some_and(|written| written.to_string() == *value)
-        {
-            parent.remove(*member);
-        }
-    }
-    walk(&object)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn statuses_are_read_back_as_written() -> Result<()> {
     let (cluster, namespace, manifests) = namespace_for("status").await?;
     let statuses: Map<String, Value> = read("statuses.yaml")?;
     assert_eq!(statuses.len(), 3);
+    for crd in ciem::api::crds()? {
+        if let Some(status) = statuses.get(&crd.spec.names.kind) {
+            let schema = serde_json::to_value(&crd.spec.versions[0].schema)?;
+            let missing = missing_members(&schema["openAPIV3Schema"]["properties"]["status"], status);
+            assert!(missing.is_empty(), "statuses.yaml lacks {missing:?} of {}", crd.spec.names.kind);
+        }
+    }
     for Table { kind, cases } in valid()? {
         let Some(status) = statuses.get(&kind) else { continue };
         let case = cases.first().context("no valid manifest")?;
