@@ -22,6 +22,7 @@ from urllib.parse import quote, unquote
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 HERE = Path(__file__).parent
 ADMIN = "AKIAIOSFODNN7EXAMPLE"
@@ -683,7 +684,7 @@ class FaultsAndCalls(Case):
             call()
         except ClientError as error:
             return error.response["Error"]["Code"]
-        except BotoCoreError as error:
+        except (BotoCoreError, ResponseParserError) as error:
             return type(error).__name__
         return "ok"
 
