@@ -192,7 +192,7 @@ def describe(environ: Environ) -> dict[str, Any]:
     action = action or f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '')}"
     service = scope[3] if scope else "sts" if action.startswith("AssumeRoleWith") else None
     return {
-        "time": datetime.datetime.now(datetime.timezone.utc).isoformat(),
+        "time": datetime.datetime.now(datetime.UTC).isoformat(),
         "service": service,
         "action": action,
         "account": find_account(scope[1]) if scope else None,

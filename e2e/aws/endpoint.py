@@ -1,6 +1,6 @@
 """The local AWS endpoint of the tests: moto's server on loopback, with what README-part.md lists put in.
 
-    endpoint.py [--port N] [--port-file FILE] [--seed FILE]… [--no-enforce] [--parent-pipe]
+endpoint.py [--port N] [--port-file FILE] [--seed FILE]… [--no-enforce] [--parent-pipe]
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from pathlib import Path
 # Read by moto when it is imported.
 os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 os.environ.pop("MOTO_ACCOUNT_ID", None)
+
+import contextlib
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
@@ -79,10 +81,8 @@ def main() -> None:
         partial = options.port_file.with_name(options.port_file.name + ".partial")
         partial.write_text(str(server.server_port))
         partial.rename(options.port_file)
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()
-    except KeyboardInterrupt:
-        pass
 
 
 if __name__ == "__main__":

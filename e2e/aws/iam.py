@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import heapq
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -97,7 +98,7 @@ def role_detail(role: models.Role) -> dict[str, Any]:
     }
 
 
-def policy_detail(policy: models.ManagedPolicy, as_boundary: int) -> dict[str, Any]:
+def policy_detail(policy: models.ManagedPolicy) -> dict[str, Any]:
     return {
         "PolicyName": policy.name,
         "PolicyId": policy.id,
@@ -105,7 +106,6 @@ def policy_detail(policy: models.ManagedPolicy, as_boundary: int) -> dict[str, A
         "Path": policy.path,
         "DefaultVersionId": policy.default_version_id,
         "AttachmentCount": policy.attachment_count,
-        "PermissionsBoundaryUsageCount": as_boundary,
         "IsAttachable": True,
         "CreateDate": policy.create_date,
         "UpdateDate": policy.update_date,
@@ -126,28 +126,28 @@ def boundary_usage(backend: models.IAMBackend) -> Counter[str]:
     return Counter(holder.permissions_boundary_arn for holder in holders if holder.permissions_boundary_arn)
 
 
-Row = tuple[int, str, str, Callable[[], dict[str, Any]]]
+# The order in which the answer goes through the kinds, over all its pages.
+KINDS: list[tuple[str, Callable[[Any], dict[str, Any]]]] = [
+    ("UserDetailList", user_detail),
+    ("GroupDetailList", group_detail),
+    ("RoleDetailList", role_detail),
+    ("Policies", policy_detail),
+]
+Row = tuple[int, str, Any]
 
 
-def _rows(backend: models.IAMBackend, wanted: list[str]) -> Iterator[Row]:
-    """(order of the list, ARN, name of the list, detail) of all that the answer holds over all its pages."""
-    if "User" in wanted:
-        for user in list(backend.users.values()):
-            yield 0, user.arn, "UserDetailList", lambda user=user: user_detail(user)
-    if "Group" in wanted:
-        for group in list(backend.groups.values()):
-            yield 1, group.arn, "GroupDetailList", lambda group=group: group_detail(group)
-    if "Role" in wanted:
-        for role in list(backend.roles.values()):
-            yield 2, role.arn, "RoleDetailList", lambda role=role: role_detail(role)
-    boundaries = boundary_usage(backend)
+def _rows(backend: models.IAMBackend, wanted: list[str], boundaries: Counter[str]) -> Iterator[Row]:
+    """(place in KINDS, ARN, entity) of all that the answer holds over all its pages."""
+    holders = (("User", backend.users), ("Group", backend.groups), ("Role", backend.roles))
+    for kind, (name, entities) in enumerate(holders):
+        if name in wanted:
+            yield from ((kind, entity.arn, entity) for entity in list(entities.values()))
     for policy in list(backend.managed_policies.values()):
         is_aws = isinstance(policy, models.AWSManagedPolicy)
         # AWS leaves out its own policies that nothing is attached to, and any policy that is used as a boundary alone.
         left_out = policy.attachment_count == 0 and (is_aws or boundaries[policy.arn] > 0)
         if not left_out and ("AWSManagedPolicy" if is_aws else "LocalManagedPolicy") in wanted:
-            count = boundaries[policy.arn]
-            yield 3, policy.arn, "Policies", lambda policy=policy, count=count: policy_detail(policy, count)
+            yield len(holders), policy.arn, policy
 
 
 def page_size(response: IamResponse) -> int:
@@ -181,10 +181,15 @@ def get_account_authorization_details(self: IamResponse) -> ActionResult:
             f"satisfy constraint: [Member must satisfy enum value set: [{', '.join(ENTITY_TYPES)}]]"
         )
     after, size = _after(self._get_param("Marker")), page_size(self)
-    rows = sorted((row for row in _rows(self.backend, wanted) if row[:2] > after), key=lambda row: row[:2])
-    answer: dict[str, Any] = {"UserDetailList": [], "GroupDetailList": [], "RoleDetailList": [], "Policies": []}
-    for _, _, name, detail in rows[:size]:
-        answer[name].append(detail())
+    boundaries = boundary_usage(self.backend)
+    left = (row for row in _rows(self.backend, wanted, boundaries) if row[:2] > after)
+    rows = heapq.nsmallest(size + 1, left, key=lambda row: row[:2])
+    answer: dict[str, Any] = {name: [] for name, _ in KINDS}
+    for kind, _, entity in rows[:size]:
+        name, detail = KINDS[kind]
+        answer[name].append(detail(entity))
+    for policy in answer["Policies"]:
+        policy["PermissionsBoundaryUsageCount"] = boundaries[policy["Arn"]]
     answer["IsTruncated"] = len(rows) > size
     if answer["IsTruncated"]:
         answer["Marker"] = base64.urlsafe_b64encode(compact(rows[size - 1][:2]).encode()).decode()

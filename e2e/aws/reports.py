@@ -23,8 +23,11 @@ from state import ROOT, LastAccessedJob, find_caller, now
 COLUMNS = [
     *("user", "arn", "user_creation_time", "password_enabled", "password_last_used", "password_last_changed"),
     *("password_next_rotation", "mfa_active"),
-    *(f"access_key_{n}_{what}" for n in (1, 2) for what in (
-        "active", "last_rotated", "last_used_date", "last_used_region", "last_used_service")),
+    *(
+        f"access_key_{n}_{what}"
+        for n in (1, 2)
+        for what in ("active", "last_rotated", "last_used_date", "last_used_region", "last_used_service")
+    ),
     *("cert_1_active", "cert_1_last_rotated", "cert_2_active", "cert_2_last_rotated"),
 ]
 
@@ -104,9 +107,7 @@ def generate_credential_report(self: IamResponse) -> ActionResult:
     # AWS keeps a report for four hours. Tests change an account and look again, so every request makes a new one.
     extras.credential_report = credential_report(self.backend), now()
     if first:
-        return ActionResult(
-            {"State": "STARTED", "Description": "No report exists. Starting a new report generation task"}
-        )
+        return ActionResult({"State": "STARTED", "Description": "No report exists. Starting a new report generation task"})
     return ActionResult({"State": "COMPLETE"})
 
 

@@ -65,7 +65,7 @@ def date(value: Any, place: str, otherwise: datetime.datetime | None = None) -> 
         time = datetime.datetime.fromisoformat(value)
     except (TypeError, ValueError):
         raise SeedError(f"{place}: {value!r} is not a date like 2026-01-31T08:00:00Z") from None
-    return time.astimezone(datetime.timezone.utc).replace(tzinfo=None) if time.tzinfo else time
+    return time.astimezone(datetime.UTC).replace(tzinfo=None) if time.tzinfo else time
 
 
 @dataclass(frozen=True)
@@ -172,9 +172,7 @@ def add_role(target: Target, entry: dict[str, Any], arn: Arn, place: str) -> Non
         partition=backend.partition,
         role_id="",
         name=arn.name,
-        assume_role_policy_document=document(
-            entry.get("AssumeRolePolicyDocument"), f"{place}.AssumeRolePolicyDocument"
-        ),
+        assume_role_policy_document=document(entry.get("AssumeRolePolicyDocument"), f"{place}.AssumeRolePolicyDocument"),
         path=arn.path,
         permissions_boundary=boundary(entry, place),
         description=entry.get("Description", ""),
@@ -236,9 +234,7 @@ def add_login_profile(user: models.User, entry: dict[str, Any], place: str) -> N
     user.password_reset_required = bool(entry.get("PasswordResetRequired"))
 
 
-def add_credentials(
-    targets: dict[tuple[str, str], Target], target: Target, given: dict[str, Any], place: str
-) -> None:
+def add_credentials(targets: dict[tuple[str, str], Target], target: Target, given: dict[str, Any], place: str) -> None:
     backend, extras = target.backend, target.backend.extras
     for index, entry in enumerate(given.get("accessKeys") or []):
         where = f"{place}accessKeys[{index}]"

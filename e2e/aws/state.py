@@ -58,7 +58,7 @@ class Caller:
 
 def now() -> datetime.datetime:
     """The present time as moto keeps times: UTC without a time zone, and in whole seconds as IAM answers."""
-    return datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None, microsecond=0)
+    return datetime.datetime.now(datetime.UTC).replace(tzinfo=None, microsecond=0)
 
 
 def compact(document: Any) -> str:
