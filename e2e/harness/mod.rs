@@ -2,6 +2,7 @@
 //!
 //! Linux only: processes are told apart by `/proc`.
 
+pub mod aws;
 pub mod cluster;
 pub mod control_plane;
 pub mod namespace;
