@@ -10,6 +10,7 @@ pub mod catalogue;
 pub mod graph;
 pub mod model;
 pub mod snapshot;
+pub mod store;
 
 #[cfg(feature = "operator")]
 pub mod api;

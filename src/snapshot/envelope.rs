@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use super::node::{Members, Node};
-use super::{ReadError, SCHEMA, Section, Snapshot, canonical};
+use super::{ReadError, SCHEMA, Section, Snapshot, canonical, sha256};
 
 /// What all versions of the schema's name begin with.
 const SCHEMA_FAMILY: &str = "ciem.dev/snapshot/";
@@ -81,13 +81,13 @@ pub(super) fn read(node: &Node<'_>, members: &Members<'_>) -> Result<Snapshot, R
 
 fn section(node: &Node<'_>) -> Result<Section, ReadError> {
     let mut section: Section = node.typed()?;
-    if canonical::digest(section.content.get()) == section.digest {
+    if sha256(section.content.get().as_bytes()) == section.digest {
         return Ok(section);
     }
     // Tools that lay JSON out anew change no content.
     let content = canonical::of_text(section.content.get())
         .ok()
-        .filter(|content| canonical::digest(content) == section.digest);
+        .filter(|content| sha256(content.as_bytes()) == section.digest);
     match content.and_then(|content| serde_json::value::RawValue::from_string(content).ok()) {
         Some(content) => {
             section.content = content;

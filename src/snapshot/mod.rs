@@ -9,6 +9,7 @@ mod node;
 mod read;
 mod schema;
 
+pub use canonical::sha256;
 pub use error::{Place, ReadError};
 pub use read::read;
 pub use schema::schema;
@@ -19,7 +20,6 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sha2::{Digest as _, Sha256};
 
 use crate::model::{Provider, SnapshotRef};
 
@@ -93,21 +93,23 @@ pub enum SectionKind {
 
 impl Snapshot {
     /// Digest over the digests of the sections of one kind, with their names and status: equal exactly if what was read is equal.
+    /// What was never asked for is not in it.
     pub fn digest(&self, kind: SectionKind) -> String {
-        let mut hash = Sha256::new();
         let attempted = |section: &Section| section.kind == kind && section.status != SectionStatus::NotAttempted;
-        for (name, section) in self.sections.iter().filter(|(_, section)| attempted(section)) {
-            hash.update(name.as_bytes());
-            // Denied, partial and whole are told apart; what was never asked for is not there at all.
-            hash.update(match section.status {
-                SectionStatus::Read => "\0read\0",
-                SectionStatus::Partial => "\0partial\0",
-                SectionStatus::Denied => "\0denied\0",
-                SectionStatus::NotAttempted => "\0not attempted\0",
+        let lines = self
+            .sections
+            .iter()
+            .filter(|(_, section)| attempted(section))
+            .map(|(name, section)| {
+                let status = match section.status {
+                    SectionStatus::Read => "read",
+                    SectionStatus::Partial => "partial",
+                    SectionStatus::Denied => "denied",
+                    SectionStatus::NotAttempted => "not attempted",
+                };
+                format!("{} {status} {name}\n", section.digest)
             });
-            hash.update(section.digest.as_bytes());
-        }
-        canonical::hexadecimal(&hash.finalize())
+        sha256(lines.collect::<String>().as_bytes())
     }
 
     /// Its name by digests.
@@ -141,7 +143,7 @@ impl Section {
             reason: Some(reason.into()),
             at: None,
             kind,
-            digest: canonical::digest(content.get()),
+            digest: sha256(content.get().as_bytes()),
             content,
         }
     }
@@ -152,7 +154,7 @@ impl Section {
         kind: SectionKind,
         content: String,
     ) -> Result<Self, serde_json::Error> {
-        let digest = canonical::digest(&content);
+        let digest = sha256(content.as_bytes());
         let content = RawValue::from_string(content)?;
         Ok(Self {
             source: source.into(),

@@ -47,14 +47,17 @@ impl<'s> Source<'s> {
         }
     }
 
-    /// Line and column of a part of the text.
+    /// Line and column where a part of the text begins.
     fn position(&self, part: &str) -> (usize, usize) {
         let offset = part.as_ptr().addr().wrapping_sub(self.text.as_ptr().addr());
-        let Some(before) = self.text.get(..offset) else { return (0, 0) };
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-        (before.bytes().filter(|byte| *byte == b'\n').count() + 1, column)
+        self.text.get(..offset).map_or((0, 0), end_of)
     }
+}
+
+/// Line and column right after a text, both from 1, the column in characters.
+pub(super) fn end_of(text: &str) -> (usize, usize) {
+    let last_line = text.rsplit('\n').next().unwrap_or_default();
+    (text.matches('\n').count() + 1, last_line.chars().count() + 1)
 }
 
 /// How a node hangs below another.
@@ -184,7 +187,7 @@ impl<'p> Node<'p> {
                 }
                 path.push_str(name);
             }
-            Step::Item(index) => path.push_str(&format!("[{index}]")),
+            Step::Item(index) => path.extend(["[", &index.to_string(), "]"]),
         }
         path
     }
@@ -225,7 +228,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
-/// serde_json's message without its own place, which counts from the start of the part.
+/// `serde_json`'s message without its own place, which counts from the start of the part.
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rfind(" at line ") {

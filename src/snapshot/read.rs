@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::Read as _;
 
 use super::aws::{self, Origin};
-use super::node::{Members, Node, Source};
+use super::node::{Members, Node, Source, end_of};
 use super::{Place, ReadError, Snapshot, envelope};
 use crate::model::Provider;
 
@@ -62,12 +62,11 @@ fn text<'b>(bytes: &'b [u8], name: &str) -> Result<&'b str, ReadError> {
     }
     let bytes = bytes.strip_prefix(&[0xEF, 0xBB, 0xBF]).unwrap_or(bytes);
     std::str::from_utf8(bytes).map_err(|invalid| {
-        let before = bytes.get(..invalid.valid_up_to()).unwrap_or_default();
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        let column = before
-            .rsplit(|byte| *byte == b'\n')
-            .next()
-            .map_or(1, |last| String::from_utf8_lossy(last).chars().count() + 1);
+        let before = bytes
+            .get(..invalid.valid_up_to())
+            .and_then(|before| std::str::from_utf8(before).ok())
+            .unwrap_or_default();
+        let (line, column) = end_of(before);
         error(
             Place {
                 path: String::new(),

@@ -1,10 +1,12 @@
 //! The evaluation of one request over all layers (W1–W11, W24).
 
 use super::action::Action;
-use super::condition::Leaf;
-use super::organization::{Organization, Owned};
-use super::principal::Naming;
+use super::condition::{Leaf, Test};
+use super::organization::{Account, Organization, Owned};
+use super::pattern::is_point;
+use super::principal::{Listed, Naming};
 use super::request::Request;
+use super::services;
 use super::statement::{Effect, Role, Scope, Statement};
 use super::subject::{Attached, CallerKind, Subject};
 use crate::access::formula::Formula;
@@ -26,6 +28,12 @@ pub mod layer {
     pub const SERVICE_CONTROL: &str = "service-control-policies";
     /// Resource control policies.
     pub const RESOURCE_CONTROL: &str = "resource-control-policies";
+    /// Grant of a KMS key.
+    pub const KEY_GRANT: &str = "key-grant";
+    /// Policy of the VPC endpoint.
+    pub const ENDPOINT: &str = "vpc-endpoint";
+    /// Ways across accounts other than a resource policy: shares, attributes, grants (W5).
+    pub const SHARING: &str = "sharing";
     /// What follows from the service itself, whatever policies say.
     pub const SERVICE: &str = "service";
 }
@@ -106,6 +114,7 @@ pub struct Evaluation<'a, 'r> {
     request: &'r Request<'a>,
     target: Target<'a>,
     session: &'a [Attached],
+    endpoint: &'a [Attached],
     /// Only this statement grants: what it is worth after all other layers.
     only: Option<(&'a Attached, &'a Statement)>,
     hits: Vec<Hit<'a>>,
@@ -129,13 +138,20 @@ pub fn is_assumption(action: &Action) -> bool {
 }
 
 impl<'a, 'r> Evaluation<'a, 'r> {
-    /// Prepares a request. `session`: the policies that the session was made with.
-    pub fn new(organization: &'a Organization, request: &'r Request<'a>, target: Target<'a>, session: &'a [Attached]) -> Self {
+    /// Prepares a request. `session`: the policies that the session was made with; `endpoint`: those of the VPC endpoint it passes.
+    pub fn new(
+        organization: &'a Organization,
+        request: &'r Request<'a>,
+        target: Target<'a>,
+        session: &'a [Attached],
+        endpoint: &'a [Attached],
+    ) -> Self {
         Self {
             organization,
             request,
             target,
             session,
+            endpoint,
             only: None,
             hits: Vec::new(),
         }
@@ -157,13 +173,13 @@ impl<'a, 'r> Evaluation<'a, 'r> {
         if let Some(code) = self.never() {
             return self.by_service(Formula::False, code);
         }
+        let assumption = is_assumption(action);
         let identity = self.identity();
         let boundary = self.limit(
             layer::BOUNDARY,
             self.request.caller.subject().and_then(|subject| subject.boundary.as_ref()),
         );
         let session = self.sessions();
-        let assumption = is_assumption(action);
         let mut resource = if assumption { self.trust() } else { self.resource_policy() };
         if self.only.is_some() {
             // What a resource policy grants by itself is not what the statement grants.
@@ -174,45 +190,62 @@ impl<'a, 'r> Evaluation<'a, 'r> {
                 ..resource
             };
         }
-        let deny = identity.deny.or(boundary.deny).or(session.deny).or(resource.deny.clone());
+        let control = self.service_control();
+        let resource_control = self.resource_control();
+        let endpoint = self.endpoint();
+        let deny = [
+            &identity.deny,
+            &boundary.deny,
+            &session.deny,
+            &resource.deny,
+            &control.deny,
+            &resource_control,
+            &endpoint.deny,
+        ]
+        .into_iter()
+        .fold(Formula::False, |all, deny| all.or(deny.clone()));
         let limits = boundary.allow.clone().and(session.allow.clone());
         let caller_side = identity.allow.clone().and(limits.clone());
-        let same_account = self.request.caller.account.is_some() && self.request.caller.account == self.request.resource_account;
         let required = assumption || self.needs_policy();
         let grant = if self.by_resource_alone() {
             resource.itself.clone()
-        } else if !same_account {
-            resource.any().and(caller_side)
-        } else {
+        } else if self.same_account() {
             let own = if required {
                 caller_side.and(resource.account.clone())
             } else {
                 caller_side
             };
             own.or(resource.itself.clone()).or(resource.behind.clone().and(limits))
-        };
-        let before_limits = identity.allow.or(resource.itself.clone()).or(resource.behind.clone());
-        let formula = grant.clone().and(deny.clone().negated()).simplified();
-        let code = if formula.is_false() {
-            let (deny, grant) = (deny.simplified(), grant.simplified());
-            if deny.is_true() || !grant.is_false() {
-                "explicit-deny"
-            } else if assumption && resource.any().simplified().is_false() {
-                "trust-policy"
-            } else if before_limits.simplified().is_false() || (required && resource.any().simplified().is_false()) {
-                "no-grant"
-            } else if boundary.allow.simplified().is_false() {
-                "permissions-boundary"
-            } else if session.allow.simplified().is_false() {
-                "session-policy"
-            } else {
-                "no-grant"
-            }
         } else {
-            match formula.verdict() {
-                Verdict::Allowed => "grant",
-                Verdict::Conditional => "condition-unresolved",
-                _ => "not-evaluable",
+            resource.any().and(caller_side)
+        };
+        let given = grant.clone().and(control.allow.clone()).and(endpoint.allow.clone());
+        let formula = given.clone().and(deny.clone().negated()).simplified();
+        let code = match formula.verdict() {
+            Verdict::Allowed => "grant",
+            Verdict::Conditional => "condition-unresolved",
+            Verdict::Unknown => "not-evaluable",
+            Verdict::Denied => {
+                let never = |formula: Formula<Leaf>| formula.simplified().is_false();
+                let by_resource = resource.any();
+                let offered = identity.allow.or(resource.itself).or(resource.behind);
+                if deny.simplified().is_true() || !never(given) {
+                    "explicit-deny"
+                } else if assumption && never(by_resource.clone()) {
+                    "trust-policy"
+                } else if never(offered) && !self.by_resource_alone() || required && never(by_resource) {
+                    "no-grant"
+                } else if never(boundary.allow) {
+                    "permissions-boundary"
+                } else if never(session.allow) {
+                    "session-policy"
+                } else if never(grant) {
+                    "no-grant"
+                } else if never(control.allow) {
+                    "service-control-policy"
+                } else {
+                    "vpc-endpoint-policy"
+                }
             }
         };
         let unread = self.unread(assumption);
@@ -222,6 +255,10 @@ impl<'a, 'r> Evaluation<'a, 'r> {
             hits: self.hits,
             unread,
         }
+    }
+
+    fn same_account(&self) -> bool {
+        self.request.caller.account.is_some() && self.request.caller.account == self.request.resource_account
     }
 
     fn by_service(mut self, formula: Formula<Leaf>, code: &'static str) -> Outcome<'a> {
@@ -247,6 +284,7 @@ impl<'a, 'r> Evaluation<'a, 'r> {
             // Federation sessions call neither IAM nor STS; root assumes no roles (W6, W9).
             CallerKind::FederatedUser { .. } if action.service == "iam" || action.service == "sts" => Some("no-grant"),
             CallerKind::Root if is_assumption(action) => Some("no-grant"),
+            _ if self.kms_refuses() => Some("no-grant"),
             _ => None,
         }
     }
@@ -395,26 +433,89 @@ impl<'a, 'r> Evaluation<'a, 'r> {
 
     /// The resource's own policy. Where another account asks and it was not read, what it grants is unknown.
     fn resource_policy(&mut self) -> Granted {
-        if let Some(policy) = self.target.owned.and_then(|owned| owned.policy.as_ref()) {
-            return self.named(layer::RESOURCE, policy, Role::Resource);
-        }
-        let same_account = self.request.caller.account.is_some() && self.request.caller.account == self.request.resource_account;
-        if same_account {
+        let mut granted = if let Some(policy) = self.target.owned.and_then(|owned| owned.policy.as_ref()) {
+            self.named(layer::RESOURCE, policy, Role::Resource)
+        } else if self.same_account() {
             // A key whose policy was not read is taken to delegate to its account, as every key is made; the layer is listed as unread.
-            return Granted {
+            Granted {
                 account: Formula::True,
                 ..Granted::NONE
-            };
+            }
+        } else if self.request.action.service == "iam" {
+            // Nobody can be given another account's users and roles: IAM has no resource policies but trust.
+            Granted::NONE
+        } else {
+            self.hits.push(Hit {
+                layer: layer::RESOURCE,
+                policy: None,
+                statement: None,
+                verdict: Verdict::Unknown,
+            });
+            Granted {
+                deny: Formula::False,
+                ..Granted::UNKNOWN
+            }
+        };
+        if self.keeps_bucket_policy() {
+            granted.deny = Formula::False;
         }
-        self.hits.push(Hit {
-            layer: layer::RESOURCE,
-            policy: None,
-            statement: None,
-            verdict: Verdict::Unknown,
-        });
-        Granted {
-            deny: Formula::False,
-            ..Granted::UNKNOWN
+        if self.needs_policy() {
+            self.key_grants(&mut granted);
+        }
+        if !self.same_account() && self.target.owned.is_some_and(|owned| owned.outsiders_open) {
+            let service = matches!(self.request.caller.kind, CallerKind::Service(_));
+            if !service {
+                self.hits.push(Hit {
+                    layer: layer::SHARING,
+                    policy: None,
+                    statement: None,
+                    verdict: Verdict::Unknown,
+                });
+                granted.account = granted.any().and(Formula::Unknown).or(Formula::Unknown);
+                granted.itself = granted.account.clone();
+                granted.behind = Formula::False;
+            }
+        }
+        granted
+    }
+
+    /// Grants of a KMS key: grantee, operations, pairs of the encryption context (W7).
+    fn key_grants(&mut self, granted: &mut Granted) {
+        for grant in self.target.owned.and_then(|owned| owned.grants.as_deref()).unwrap_or_default() {
+            if !grant
+                .operations
+                .iter()
+                .any(|operation| operation.eq_ignore_ascii_case(&self.request.action.name))
+            {
+                continue;
+            }
+            let naming = Listed::grantee(&grant.grantee_principal).names(self.request.caller);
+            if naming == Naming::Not {
+                continue;
+            }
+            let constraints = grant.constraints.as_ref();
+            let subset = constraints.and_then(|constraints| constraints.encryption_context_subset.as_ref());
+            let equals = constraints.and_then(|constraints| constraints.encryption_context_equals.as_ref());
+            let applies = subset
+                .into_iter()
+                .chain(equals)
+                .flatten()
+                .fold(Formula::True, |formula, (key, value)| {
+                    let test = Test::equals(&format!("kms:EncryptionContext:{key}"), value);
+                    formula.and(test.evaluate(self.request))
+                });
+            self.hits.push(Hit {
+                layer: layer::KEY_GRANT,
+                policy: None,
+                statement: None,
+                verdict: applies.verdict(),
+            });
+            let slot = match naming {
+                Naming::Itself => &mut granted.itself,
+                Naming::Behind => &mut granted.behind,
+                Naming::Account | Naming::Perhaps | Naming::Not => &mut granted.account,
+            };
+            *slot = std::mem::replace(slot, Formula::False).or(applies);
         }
     }
 
@@ -466,24 +567,111 @@ impl<'a, 'r> Evaluation<'a, 'r> {
         granted
     }
 
+    /// A key of another account takes only some operations (W7); a point stands for some of them.
+    fn kms_refuses(&self) -> bool {
+        let action = &self.request.action;
+        self.needs_policy()
+            && !self.same_account()
+            && self.request.caller.account.is_some()
+            && !is_point(&action.name)
+            && !services::kms_crosses_accounts(&action.name)
+    }
+
+    /// The root of a bucket's owner keeps the bucket policy in its hands, whatever that policy denies (W1).
+    fn keeps_bucket_policy(&self) -> bool {
+        let action = &self.request.action;
+        matches!(self.request.caller.kind, CallerKind::Root)
+            && self.same_account()
+            && action.service == "s3"
+            && ["getbucketpolicy", "putbucketpolicy", "deletebucketpolicy"].contains(&action.name.as_str())
+    }
+
     /// KMS keys: the key policy is always required (W7).
     fn needs_policy(&self) -> bool {
         self.request.action.service == "kms" && self.request.resource.contains(":key/")
     }
 
+    /// Service control policies of the caller's account: an allow at every level (W2).
+    fn service_control(&mut self) -> Sides {
+        let open = Sides {
+            allow: Formula::True,
+            deny: Formula::False,
+        };
+        let Some(levels) = self.bound_account().and_then(|account| account.service_control.as_deref()) else {
+            return open;
+        };
+        levels.iter().fold(open, |all, level| {
+            let sides = self.statements(layer::SERVICE_CONTROL, &level.policies);
+            Sides {
+                allow: all.allow.and(sides.allow),
+                deny: all.deny.or(sides.deny),
+            }
+        })
+    }
+
+    /// The caller's account, where control policies bind the caller.
+    fn bound_account(&self) -> Option<&'a Account> {
+        let account = self.organization.account(self.request.caller.account?)?;
+        let exempt = account.management || self.request.caller.subject().is_some_and(Subject::service_linked);
+        (!exempt).then_some(account)
+    }
+
+    /// What the resource control policies of the resource's account deny. A missing allow is a gap of what was read, never a deny (W3).
+    fn resource_control(&mut self) -> Formula<Leaf> {
+        let Some(levels) = self.guarded_account().and_then(|account| account.resource_control.as_deref()) else {
+            return Formula::False;
+        };
+        levels.iter().flat_map(|level| &level.policies).fold(Formula::False, |all, policy| {
+            all.or(self.named(layer::RESOURCE_CONTROL, policy, Role::Resource).deny)
+        })
+    }
+
+    /// The resource's account, where resource control policies count.
+    fn guarded_account(&self) -> Option<&'a Account> {
+        let account = self.organization.account(self.request.resource_account?)?;
+        let exempt = account.management
+            || self.request.caller.subject().is_some_and(Subject::service_linked)
+            || self.request.action.is("kms", "retiregrant")
+            || !services::has_resource_control(&self.request.action.service);
+        (!exempt).then_some(account)
+    }
+
+    /// The policies of the VPC endpoint: they have to allow too, and never grant (W1).
+    fn endpoint(&mut self) -> Sides {
+        if self.endpoint.is_empty() {
+            return Sides {
+                allow: Formula::True,
+                deny: Formula::False,
+            };
+        }
+        let sides = Sides {
+            allow: Formula::False,
+            deny: Formula::False,
+        };
+        self.endpoint.iter().fold(sides, |all, policy| {
+            let granted = self.named(layer::ENDPOINT, policy, Role::Resource);
+            Sides {
+                allow: all.allow.or(granted.any()),
+                deny: all.deny.or(granted.deny),
+            }
+        })
+    }
+
     fn unread(&self, assumption: bool) -> Vec<&'static str> {
-        let mut unread = vec![layer::RESOURCE_CONTROL];
-        if !assumption
-            && self.target.owned.is_none_or(|owned| owned.policy.is_none())
-            && super::services::has_resource_policies(&self.request.action.service)
-        {
+        let mut unread = Vec::new();
+        let has_policy = services::has_resource_policies(&self.request.action.service);
+        if !assumption && has_policy && self.target.owned.is_none_or(|owned| owned.policy.is_none()) {
             unread.push(layer::RESOURCE);
         }
-        if self.request.caller.account.is_some() {
+        if self.guarded_account().is_some_and(|account| account.resource_control.is_none()) {
+            unread.push(layer::RESOURCE_CONTROL);
+        }
+        if self.bound_account().is_some_and(|account| account.service_control.is_none()) {
             unread.push(layer::SERVICE_CONTROL);
         }
-        unread.sort_unstable();
-        let _ = self.organization;
+        if !assumption && !has_policy && !self.same_account() && self.request.action.service != "iam" {
+            unread.push(layer::SHARING);
+        }
         unread
     }
 }

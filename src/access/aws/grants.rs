@@ -52,7 +52,7 @@ impl Organization {
             Scope::AllBut(_) | Scope::Missing | Scope::Unreadable => Pattern::Anything,
         });
         let formula = asked.place(action, &resource.point()).map(|(request, target)| {
-            Evaluation::new(self, &request, target, &[])
+            Evaluation::new(self, &request, target, &[], &[])
                 .granted_by(policy, statement)
                 .run()
                 .formula

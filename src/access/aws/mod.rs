@@ -67,7 +67,7 @@ impl Entitlements for Organization {
                     id: owned.arn.to_string(),
                 },
                 kind: owned.kind.clone(),
-                tags: owned.tags.iter().flatten().cloned().collect(),
+                tags: owned.tags.clone().unwrap_or_default(),
             }
         }))
     }

@@ -7,6 +7,7 @@ use super::action::Action;
 use super::arn::account_of;
 use super::coverage::{Faults, Sections};
 use super::document::Document;
+use super::request::Place;
 use super::statement::{Effect, Role, Scope};
 use super::subject::{Attached, Subject};
 use crate::model::{CoverageEntry, IdentityKind};
@@ -38,6 +39,21 @@ pub struct Account {
     pub(super) sections: Sections,
     /// Whether the list of what it owns was read.
     pub resources_read: bool,
+    /// Service control policies from the root down; none where they were not read, empty where the account has no such layer.
+    pub service_control: Option<Vec<Level>>,
+    /// Resource control policies from the root down.
+    pub resource_control: Option<Vec<Level>>,
+    /// Organization and path, where the account is a member of one that was read.
+    pub(super) place: Option<(Arc<str>, Arc<str>)>,
+    /// The management account, which control policies do not bind (W2, W3).
+    pub management: bool,
+}
+
+/// What is attached to one node on an account's path.
+#[derive(Debug)]
+pub struct Level {
+    /// All its policies.
+    pub policies: Vec<Attached>,
 }
 
 /// Something that an account owns.
@@ -50,9 +66,14 @@ pub struct Owned {
     /// CloudFormation type name.
     pub kind: String,
     /// Tags; none where they were not read.
-    pub tags: Option<Vec<(String, String)>>,
+    pub tags: Option<BTreeMap<String, String>>,
     /// Its policy; none where it has none or it was not read.
     pub policy: Option<Attached>,
+    /// Grants of a KMS key; none where they were not read.
+    pub grants: Option<Vec<native::KeyGrant>>,
+    /// Something of it decides who is let in from outside, and is not evaluated: an ACL that names others, or Block Public Access that
+    /// closes buckets with a public policy (W8).
+    pub outsiders_open: bool,
 }
 
 /// Compiles each distinct text once.
@@ -131,6 +152,12 @@ impl Organization {
     /// An account that was read.
     pub fn account(&self, id: &str) -> Option<&Account> {
         self.account_by_id.get(id).and_then(|at| self.accounts.get(*at))
+    }
+
+    /// An account's place in its organization.
+    pub(super) fn place_of(&self, account: &str) -> Option<Place<'_>> {
+        let (organization, path) = self.account(account)?.place.as_ref()?;
+        Some(Place { organization, path })
     }
 
     /// The resource of an ARN, or the nearest one that contains it (a bucket for its objects).
@@ -277,7 +304,7 @@ impl Builder {
         }
         let at = organization.accounts.len();
         let resources_read = account.resources.is_some();
-        for resource in account.resources.into_iter().flatten() {
+        for mut resource in account.resources.into_iter().flatten() {
             let arn: Arc<str> = resource.arn.as_str().into();
             let policy = resource.policy.as_ref().map(|document| {
                 let compiled = self.interner.compile(document);
@@ -291,20 +318,65 @@ impl Builder {
                     document: Some(compiled),
                 }
             });
-            let tags = (!resource.tags.is_empty()).then(|| resource.tags.into_iter().map(|tag| (tag.key, tag.value)).collect());
+            let tags = (!resource.tags.is_empty()).then(|| tags(std::mem::take(&mut resource.tags)));
             organization.resources.push(Owned {
-                arn,
-                account: at,
+                outsiders_open: outsiders_open(&resource),
+                grants: resource.grants,
                 kind: resource.kind,
+                account: at,
+                arn,
                 tags,
                 policy,
             });
         }
+        let organized = account.organization.as_ref();
+        let member = organized.and_then(|organized| organized.accounts.iter().find(|member| member.id == *id));
+        let place = organized
+            .zip(member)
+            .map(|(organized, member)| (Arc::from(organized.id.as_str()), Arc::from(member.path.as_str())));
+        let management = organized.is_some_and(|organized| organized.management_account == *id);
+        let service_control = account
+            .service_control_policies
+            .map(|policies| self.levels(organization, section::SERVICE_CONTROL_POLICIES, &id, &policies, Role::Identity));
+        let resource_control = account
+            .resource_control_policies
+            .map(|policies| self.levels(organization, section::RESOURCE_CONTROL_POLICIES, &id, &policies, Role::Resource));
         organization.accounts.push(Account {
             id,
             sections,
             resources_read,
+            service_control,
+            resource_control,
+            place,
+            management,
         });
+    }
+
+    fn levels(
+        &mut self,
+        organization: &mut Organization,
+        source: &'static str,
+        account: &str,
+        policies: &native::ControlPolicies,
+        role: Role,
+    ) -> Vec<Level> {
+        let mut levels = Vec::with_capacity(policies.levels.len());
+        for level in &policies.levels {
+            let mut attached = Vec::with_capacity(level.policies.len());
+            for (at, document) in level.policies.iter().enumerate() {
+                let name = format!("{}[{at}]", level.id);
+                let compiled = self.interner.compile(document);
+                organization.faults.document(source, account, &name, &compiled, role);
+                attached.push(Attached {
+                    name: name.into(),
+                    form: "control",
+                    via: None,
+                    document: Some(compiled),
+                });
+            }
+            levels.push(Level { policies: attached });
+        }
+        levels
     }
 
     fn managed(&mut self, organization: &mut Organization, policies: &[native::ManagedPolicy]) -> HashMap<String, Attached> {
@@ -442,6 +514,13 @@ impl Subject {
 
 fn tags(tags: Vec<native::Tag>) -> BTreeMap<String, String> {
     tags.into_iter().map(|tag| (tag.key, tag.value)).collect()
+}
+
+/// Whether ACL or Block Public Access could decide about callers from outside. An entry by canonical id may be the owner's own.
+fn outsiders_open(resource: &native::Resource) -> bool {
+    let restricts = resource.public_access_block.is_some_and(|block| block.restrict_public_buckets);
+    let others = |acl: &native::Acl| acl.grants.iter().any(|grant| grant.grantee.uri.is_some());
+    restricts || resource.acl.as_ref().is_some_and(others)
 }
 
 /// Whether a trust policy lets somebody pass session tags.

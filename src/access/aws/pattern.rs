@@ -14,6 +14,13 @@ pub enum Unit {
     PartStar,
 }
 
+impl Unit {
+    /// Whether a star may take another unit.
+    fn takes(self, unit: Self) -> bool {
+        self == Self::Star || unit != Self::Char(':')
+    }
+}
+
 /// A compiled pattern.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Pattern {
@@ -87,6 +94,21 @@ impl Pattern {
             Self::Prefix(text) => text.chars().map(Unit::Char).chain([Unit::Star]).collect(),
             Self::Units(units) => units.to_vec(),
         }
+    }
+
+    /// The same pattern where each `*` in the first five parts of a whole ARN stays inside its part: how people mean it. A resource
+    /// whose id itself looks like an ARN is left out.
+    #[must_use]
+    pub fn by_parts(self) -> Self {
+        let units = self.units();
+        if units.iter().filter(|unit| **unit == Unit::Char(':')).count() < 5 {
+            return self;
+        }
+        let mut colons = 0;
+        Self::from_units(units.into_iter().map(|unit| {
+            colons += usize::from(unit == Unit::Char(':'));
+            if unit == Unit::Star && colons < 5 { Unit::PartStar } else { unit }
+        }))
     }
 
     /// As text; wildcard characters that are meant literally look like wildcards.
@@ -291,8 +313,8 @@ impl Intersection<'_> {
                     built.pop();
                     done
                 }
-                (true, false) => self.run(left + 1, right, built) && self.step(b, left, right + 1, built),
-                (false, true) => self.run(left, right + 1, built) && self.step(a, left + 1, right, built),
+                (true, false) => self.run(left + 1, right, built) && (!a.takes(b) || self.step(b, left, right + 1, built)),
+                (false, true) => self.run(left, right + 1, built) && (!b.takes(a) || self.step(a, left + 1, right, built)),
                 (false, false) => match (a, b) {
                     (Unit::Char(x), Unit::Char(y)) if x != y => true,
                     (Unit::One, unit) | (unit, _) => self.step(unit, left + 1, right + 1, built),

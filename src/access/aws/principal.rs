@@ -150,7 +150,17 @@ impl Principals {
 }
 
 impl Listed {
-    fn names(&self, caller: &Caller<'_>) -> Naming {
+    /// The grantee of a KMS grant: an ARN or a service.
+    pub fn grantee(text: &str) -> Self {
+        if Arn::parse(text).is_none() && text.contains('.') {
+            Self::Service(text.into())
+        } else {
+            aws(text)
+        }
+    }
+
+    /// How it names a caller.
+    pub fn names(&self, caller: &Caller<'_>) -> Naming {
         let itself = |holds: bool| if holds { Naming::Itself } else { Naming::Not };
         match (self, &caller.kind) {
             (Self::Everyone, _) => Naming::Itself,

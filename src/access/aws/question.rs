@@ -9,10 +9,11 @@ use super::document::Document;
 use super::organization::Organization;
 use super::pattern::Pattern;
 use super::request::{Context, Request};
+use super::services;
 use super::subject::{Attached, Caller, CallerKind, Subject};
 use super::wildcard;
 use crate::access::formula::Formula;
-use crate::access::{Decision, LayerAnswer, Question};
+use crate::access::{Decision, LayerAnswer, Matching, Question};
 use crate::model::{IdentityKind, ReasonCode, Verdict};
 
 /// A question whose principal was found and whose parts were read.
@@ -24,6 +25,8 @@ pub struct Asked<'a> {
     /// Owner of the resource, where the question says it.
     pub(super) resource_account: Option<String>,
     pub(super) session: Vec<Attached>,
+    /// Policies of the VPC endpoint that the request passes through (W1).
+    pub(super) endpoint: Vec<Attached>,
     /// A bucket that no account lists is taken for the caller's: the question is what its own policies give.
     pub(super) own_buckets: bool,
 }
@@ -61,13 +64,10 @@ impl Organization {
             context: Context::of(question),
             resource_account,
             session: policies(question, "sessionPolicies"),
+            endpoint: policies(question, "vpcEndpointPolicies"),
             own_buckets: false,
         };
-        let wild = action.exact().is_none() || question.resource.contains(['*', '?']);
-        let answer = match action.exact() {
-            Some(action) if !wild => asked.evaluate(action, &question.resource).map(|outcome| (outcome, true)),
-            _ => wildcard::evaluate(&asked, &action, &Pattern::glob(&question.resource), question.matching),
-        };
+        let answer = asked.outcome(&action, &question.resource, question.matching);
         let Ok((outcome, exact)) = answer else {
             return unknown(
                 "resource-account-not-read",
@@ -157,14 +157,45 @@ impl<'a> Asked<'a> {
             context: Context::default(),
             resource_account: None,
             session: Vec::new(),
+            endpoint: Vec::new(),
             own_buckets: true,
         }
+    }
+
+    /// Evaluates actions on resources. The flag is false where not all that the wildcards ask about could be looked at.
+    fn outcome<'s: 'a>(&'s self, action: &ActionPattern, resource: &str, matching: Matching) -> Result<(Outcome<'s>, bool), Unplaced> {
+        let wild = resource.contains(['*', '?']);
+        let Some(exact) = action.exact() else {
+            return wildcard::evaluate(self, action, &Pattern::glob(resource).by_parts(), matching);
+        };
+        if !wild {
+            return self.evaluate(exact, resource).map(|outcome| (outcome, true));
+        }
+        // An action that is checked on several kinds of resource needs each of them (W14): the worst of them counts.
+        let kinds = if resource == "*" {
+            services::required_resources(&exact.service, &exact.name)
+        } else {
+            None
+        };
+        let mut worst: Option<(Outcome<'s>, bool)> = None;
+        for kind in kinds.unwrap_or(&[resource]) {
+            let (outcome, complete) = wildcard::evaluate(self, action, &Pattern::glob(kind).by_parts(), matching)?;
+            let (settled, before) = worst
+                .as_ref()
+                .map_or((true, None), |(outcome, complete)| (*complete, Some(outcome)));
+            let worse = before.is_none_or(|before| wildcard::rank(outcome.formula.verdict()) > wildcard::rank(before.formula.verdict()));
+            worst = match worst {
+                Some((before, _)) if !worse => Some((before, settled && complete)),
+                _ => Some((outcome, settled && complete)),
+            };
+        }
+        worst.map_or_else(|| Ok((nothing(), true)), Ok)
     }
 
     /// Evaluates one action on one resource.
     pub(super) fn evaluate<'s: 'a>(&'s self, action: Action, resource: &str) -> Result<Outcome<'s>, Unplaced> {
         let (request, target) = self.place(action, resource)?;
-        Ok(Evaluation::new(self.organization, &request, target, &self.session).run())
+        Ok(Evaluation::new(self.organization, &request, target, &self.session, &self.endpoint).run())
     }
 
     /// Finds the resource's account and what was read of the resource.
@@ -201,9 +232,12 @@ impl<'a> Asked<'a> {
             action,
             resource: Cow::Owned(resource.to_owned()),
             resource_account: account,
-            resource_tags: owned.and_then(|owned| owned.tags.as_deref()),
-            caller_place: None,
-            resource_place: None,
+            resource_tags: organization
+                .subject(resource)
+                .map(|subject| &subject.tags)
+                .or_else(|| owned.and_then(|owned| owned.tags.as_ref())),
+            caller_place: self.caller.account.and_then(|id| organization.place_of(id)),
+            resource_place: account.and_then(|id| organization.place_of(id)),
             context: &self.context,
         };
         Ok((request, Target { role, owned }))
@@ -211,7 +245,7 @@ impl<'a> Asked<'a> {
 }
 
 /// Documents that the question brings.
-fn policies(question: &Question, member: &str) -> Vec<Attached> {
+fn policies(question: &Question, member: &'static str) -> Vec<Attached> {
     let Some(list) = question.provider.get(member).and_then(|value| value.as_array()) else {
         return Vec::new();
     };
@@ -307,6 +341,10 @@ fn reason(question: &Question, outcome: &Outcome<'_>, verdict: Verdict, residual
         (Verdict::Denied, "trust-policy") => format!("the trust policy of {} does not name the principal", question.resource),
         (Verdict::Denied, "permissions-boundary") => "the permissions boundary does not allow it".to_owned(),
         (Verdict::Denied, "session-policy") => "no session policy allows it".to_owned(),
+        (Verdict::Denied, "service-control-policy") => {
+            "a level of the account's path in the organization has no service control policy that allows it".to_owned()
+        }
+        (Verdict::Denied, "vpc-endpoint-policy") => "the policy of the VPC endpoint does not allow it".to_owned(),
         (Verdict::Denied, _) => "no statement that was read allows it".to_owned(),
     }
 }

@@ -1,6 +1,7 @@
 //! One concrete request: caller, action, resource, context, and what follows from them (W23).
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -67,7 +68,7 @@ pub struct Request<'a> {
     /// Account that owns the resource.
     pub resource_account: Option<&'a str>,
     /// Tags of the resource, where they were read.
-    pub resource_tags: Option<&'a [(String, String)]>,
+    pub resource_tags: Option<&'a BTreeMap<String, String>>,
     /// The caller's place.
     pub caller_place: Option<Place<'a>>,
     /// The resource's place.

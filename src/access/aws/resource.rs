@@ -63,10 +63,10 @@ impl ResourceSet {
         open
     }
 
-    /// Its patterns for one request; variables that are not known are `*`.
+    /// Its patterns for one request, part by part; variables that are not known are `*`.
     pub fn patterns(&self, lookup: &impl Lookup) -> Vec<Pattern> {
-        self.entries
-            .iter()
+        let entries = self.entries.iter();
+        entries
             .filter_map(|entry| match &entry.text {
                 Text::Plain(pattern) => Some(pattern.clone()),
                 Text::Template(template) => match template.fill(|key| lookup.bound(key)) {
@@ -74,6 +74,7 @@ impl ResourceSet {
                     Filled::Nothing => None,
                 },
             })
+            .map(|pattern| pattern.by_parts())
             .collect()
     }
 

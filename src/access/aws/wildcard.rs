@@ -72,7 +72,7 @@ pub fn evaluate<'a, 's: 'a>(
 }
 
 /// The order of answers: allowed, conditional, unknown, denied.
-fn rank(verdict: Verdict) -> u8 {
+pub fn rank(verdict: Verdict) -> u8 {
     match verdict {
         Verdict::Allowed => 0,
         Verdict::Conditional => 1,

@@ -1,8 +1,9 @@
 //! A snapshot's sections → the typed account, with what could not be read or is doubtful in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{Account, account_of_arn, section};
 use crate::model::{CoverageEntry, Provider};
@@ -171,8 +172,7 @@ impl Decoder<'_> {
         let Some(section) = self.snapshot.sections.get(section::UNUSED) else {
             return Vec::new();
         };
-        let members: std::collections::BTreeMap<String, serde::de::IgnoredAny> =
-            serde_json::from_str(section.content.get()).unwrap_or_default();
+        let members: BTreeMap<String, Value> = serde_json::from_str(section.content.get()).unwrap_or_default();
         members
             .into_keys()
             .map(|place| CoverageEntry {

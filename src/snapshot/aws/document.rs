@@ -20,10 +20,10 @@ impl PolicyDocument {
         let Ok(Text(text)) = serde_json::from_str(json) else {
             return Self(json.into());
         };
-        if is_encoded(&text) {
-            if let Ok(decoded) = percent_encoding::percent_decode_str(&text).decode_utf8() {
-                return Self(decoded.into());
-            }
+        if is_encoded(&text)
+            && let Ok(decoded) = percent_encoding::percent_decode_str(&text).decode_utf8()
+        {
+            return Self(decoded.into());
         }
         Self(text.into())
     }

@@ -12,6 +12,8 @@ pub use account::{Origin, snapshot_of};
 pub use decode::DecodeError;
 pub use document::PolicyDocument;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,7 +24,7 @@ pub mod section {
     pub const USERS: &str = "users";
     /// `[Group]`, of GetAccountAuthorizationDetails.
     pub const GROUPS: &str = "groups";
-    /// `[Role]`, of GetAccountAuthorizationDetails; without RoleLastUsed.
+    /// `[Role]`, of GetAccountAuthorizationDetails; without `RoleLastUsed`.
     pub const ROLES: &str = "roles";
     /// `[ManagedPolicy]`, of GetAccountAuthorizationDetails: in use, and boundaries where fetched.
     pub const POLICIES: &str = "policies";
@@ -257,13 +259,83 @@ pub struct InstanceProfile {
 pub struct Resource {
     /// Its ARN.
     pub arn: String,
-    /// CloudFormation type name.
+    /// Type name of AWS `CloudFormation`.
     #[serde(rename = "type")]
     pub kind: String,
     /// Tags.
     pub tags: Vec<Tag>,
     /// Resource policy, where read; absent: not read or none.
     pub policy: Option<PolicyDocument>,
+    /// Block Public Access of a bucket, where read.
+    pub public_access_block: Option<PublicAccessBlock>,
+    /// ACL of a bucket, where read.
+    pub acl: Option<Acl>,
+    /// Grants of a KMS key, where read.
+    pub grants: Option<Vec<KeyGrant>>,
+}
+
+/// S3 Block Public Access.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct PublicAccessBlock {
+    /// ACLs for everybody count as absent.
+    pub ignore_public_acls: bool,
+    /// A bucket with a public policy is closed to other accounts.
+    pub restrict_public_buckets: bool,
+}
+
+/// A bucket's ACL, as `GetBucketAcl` answers.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Acl {
+    /// Who may do what.
+    pub grants: Vec<AclGrant>,
+}
+
+/// One entry of an ACL.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct AclGrant {
+    /// To whom.
+    pub grantee: Grantee,
+    /// `READ`, `WRITE`, `READ_ACP`, `WRITE_ACP`, `FULL_CONTROL`.
+    pub permission: String,
+}
+
+/// Whom an entry of an ACL names.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Grantee {
+    /// Canonical id of an account.
+    #[serde(rename = "ID")]
+    pub id: Option<String>,
+    /// A group that AWS defines: everybody, everybody with credentials.
+    #[serde(rename = "URI")]
+    pub uri: Option<String>,
+}
+
+/// A grant of a KMS key, as `ListGrants` answers.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct KeyGrant {
+    /// Its id.
+    pub grant_id: String,
+    /// ARN of a principal, or a service.
+    pub grantee_principal: String,
+    /// `Decrypt`, `GenerateDataKey`, …
+    pub operations: Vec<String>,
+    /// Pairs that the encryption context must hold.
+    pub constraints: Option<GrantConstraints>,
+}
+
+/// What the encryption context of a request under a grant must be.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct GrantConstraints {
+    /// It holds at least these pairs.
+    pub encryption_context_subset: Option<BTreeMap<String, String>>,
+    /// It is exactly these pairs.
+    pub encryption_context_equals: Option<BTreeMap<String, String>>,
 }
 
 /// Control policies on an account's path in its organization.

@@ -174,9 +174,15 @@ impl Test {
         })
     }
 
-    /// The key.
-    pub fn key(&self) -> &Key {
-        &self.key
+    /// `StringEquals` with one value, without variables.
+    pub fn equals(key: &str, value: &str) -> Self {
+        let operator = Operator::Compare {
+            comparison: Comparison::StringEquals,
+            negated: false,
+            quantifier: None,
+            if_exists: false,
+        };
+        Self::compile(operator, key, &[value.to_owned()], false).unwrap_or_else(|_| Self::not_evaluable(key))
     }
 
     /// Evaluates against what is known.
