@@ -7,6 +7,7 @@
 
 // Core.
 pub mod access;
+pub mod audit;
 pub mod catalogue;
 pub mod graph;
 pub mod model;

@@ -1,4 +1,4 @@
-//! OpenID Connect issuers: which claim says whose token it is, and whether a condition's value fixes that.
+//! `OpenID` Connect issuers: which claim says whose token it is, and whether a condition's value fixes that.
 
 use std::collections::BTreeMap;
 

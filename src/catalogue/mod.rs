@@ -1,4 +1,4 @@
-//! Tables as data files, embedded in the binary: the rules with their texts and compliance references, and the OpenID Connect
+//! Tables as data files, embedded in the binary: the rules with their texts and compliance references, and the `OpenID` Connect
 //! issuers. What a rule computes is in `audit`; a rule's text lives here once and in no finding.
 
 mod issuers;
@@ -133,7 +133,7 @@ impl Catalogue {
         &self.frameworks
     }
 
-    /// The OpenID Connect issuers.
+    /// The `OpenID` Connect issuers.
     pub fn issuers(&self) -> &Issuers {
         &self.issuers
     }

@@ -54,6 +54,7 @@ impl Organization {
                 trusts.push(Trust {
                     statement: reference(layer::TRUST, policy, statement),
                     from,
+                    verdict: condition.verdict(),
                     residual: condition.residual(),
                 });
             }
@@ -62,12 +63,13 @@ impl Organization {
     }
 }
 
-/// When the statement's conditions hold.
+/// When the statement's conditions hold; what cannot be evaluated in it leaves that open (W17).
 fn conditions(statement: &Statement, lookup: &impl Lookup) -> Formula<Leaf> {
+    let sound = if statement.sound { Formula::True } else { Formula::Unknown };
     statement
         .conditions
         .iter()
-        .fold(Formula::True, |formula, test| formula.and(test.evaluate(lookup)))
+        .fold(sound, |formula, test| formula.and(test.evaluate(lookup)))
 }
 
 /// When a Deny keeps everybody out.
