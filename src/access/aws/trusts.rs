@@ -54,7 +54,7 @@ impl Organization {
                 trusts.push(Trust {
                     statement: reference(layer::TRUST, policy, statement),
                     from,
-                    residual: condition.residual(),
+                    residual: condition.partial_residual(),
                 });
             }
         }
@@ -64,10 +64,11 @@ impl Organization {
 
 /// When the statement's conditions hold.
 fn conditions(statement: &Statement, lookup: &impl Lookup) -> Formula<Leaf> {
+    let doubt = if statement.sound { Formula::True } else { Formula::Unknown };
     statement
         .conditions
         .iter()
-        .fold(Formula::True, |formula, test| formula.and(test.evaluate(lookup)))
+        .fold(doubt, |formula, test| formula.and(test.evaluate(lookup)))
 }
 
 /// When a Deny keeps everybody out.
