@@ -20,7 +20,7 @@ fn every_match_takes_the_worst_answer() {
     let organization = user_with(&[allow("ec2:*", "*"), deny("ec2:Terminate*", "*")]);
     ask(&user("a"), "ec2:*", "*").all().denied(&organization, "explicit-deny");
     ask(&user("a"), "ec2:Start*", "*").all().allowed(&organization);
-    ask(&user("a"), "*", "*").all().denied(&organization, "explicit-deny");
+    ask(&user("a"), "*", "*").all().denied(&organization, "no-grant");
 }
 
 #[test]
