@@ -457,3 +457,15 @@ async fn the_folders_of_config_build() -> Result<()> {
     }
     Ok(())
 }
+
+/// The recorded account among the samples is one that the audit reads.
+#[test]
+fn the_recorded_sample_is_a_snapshot() -> Result<()> {
+    let text = std::fs::read_to_string(repository().join("config/samples/cloudaccount_snapshot.yaml"))?;
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&text)?;
+    let config_map = objects.first().context("no ConfigMap")?;
+    let recorded = config_map["data"]["snapshot.json"].as_str().context("no snapshot")?;
+    let snapshots = ciem::snapshot::read(recorded.as_bytes(), "sample")?;
+    assert!(snapshots.len() == 1 && snapshots[0].scope == "999900001111", "{snapshots:?}");
+    Ok(())
+}
