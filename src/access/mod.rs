@@ -1,6 +1,9 @@
 //! The meaning of policies. This file holds what every provider shares: the question, the decision, and the trait that
 //! rules, paths and commands are written against (design §3.1, §3.2). A provider's directory never imports another's.
 
+pub mod aws;
+pub mod formula;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -8,6 +11,27 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{CoverageEntry, IdentityRef, Provider, ReasonCode, Residual, ResourceRef, StatementRef, Verdict};
+
+/// A residual in words: `aws:SourceIp in 10.0.0.0/8 and aws:MultiFactorAuthPresent is true`.
+pub fn describe(residual: &Residual) -> String {
+    let group = |members: &[Residual], word: &str, empty: &str| match members {
+        [] => empty.to_owned(),
+        members => members
+            .iter()
+            .map(|member| match member {
+                Residual::And(inner) | Residual::Or(inner) if inner.len() > 1 => format!("({})", describe(member)),
+                _ => describe(member),
+            })
+            .collect::<Vec<_>>()
+            .join(word),
+    };
+    match residual {
+        Residual::And(members) => group(members, " and ", "always"),
+        Residual::Or(members) => group(members, " or ", "never"),
+        Residual::Not(inner) => format!("not ({})", describe(inner)),
+        Residual::Atom(atom) => atom.text.clone(),
+    }
+}
 
 /// "May this principal do this action on this resource?"
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +132,8 @@ pub struct LayerAnswer {
 pub struct Identity {
     /// Its global name.
     pub key: IdentityRef,
+    /// The scope whose snapshot holds it, where its findings belong: `key.scope`, but for objects of other accounts in one file.
+    pub read_from: String,
     /// Path in the provider's own tree (`/aws-service-role/…`), empty where there is none.
     pub path: String,
     /// Tags or labels.
@@ -142,7 +168,8 @@ pub enum Breadth {
     Some(String),
 }
 
-/// One allow statement that reaches an identity, as written and as it works out.
+/// One allow statement that reaches an identity, as written and as it works out. A statement that names several services whole is one
+/// grant for each of them, and one for the rest, as other layers may take away the one and not the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     /// Where it stands.
@@ -178,7 +205,9 @@ pub struct Trust {
     pub statement: StatementRef,
     /// Who is trusted.
     pub from: Trusted,
-    /// The condition under which it holds, with the provider's keys; none: always.
+    /// Whether the statement holds: `Allowed`, `Conditional`, or `Unknown` where its condition could not be evaluated.
+    pub verdict: Verdict,
+    /// The condition under which it holds, with the provider's keys; none: always, or not known.
     pub residual: Option<Residual>,
 }
 

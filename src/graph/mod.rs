@@ -9,7 +9,9 @@ use crate::snapshot::Snapshot;
 type Build = fn(&[&Snapshot]) -> Box<dyn Entitlements>;
 
 /// A provider without a line here is collected and stored, but not evaluated.
-const PROVIDERS: &[(Provider, Build)] = &[(Provider::Aws, |snapshots| Box::new(crate::access::aws::Organization::build(snapshots)))];
+const PROVIDERS: &[(Provider, Build)] = &[(Provider::Aws, |snapshots| {
+    Box::new(crate::access::aws::Organization::build(snapshots))
+})];
 
 /// Everything that was read, ready for questions.
 pub struct Universe {
@@ -28,10 +30,22 @@ impl Universe {
             }
         }
         let known = |provider: Provider| PROVIDERS.iter().any(|(known, _)| *known == provider);
-        let mut unsupported: Vec<Provider> = snapshots.iter().map(|snapshot| snapshot.provider).filter(|provider| !known(*provider)).collect();
+        let mut unsupported: Vec<Provider> = snapshots
+            .iter()
+            .map(|snapshot| snapshot.provider)
+            .filter(|provider| !known(*provider))
+            .collect();
         unsupported.sort_unstable();
         unsupported.dedup();
         Self { members, unsupported }
+    }
+
+    /// A universe of entitlements that were built elsewhere.
+    pub fn of(members: Vec<Box<dyn Entitlements>>) -> Self {
+        Self {
+            members,
+            unsupported: Vec::new(),
+        }
     }
 
     /// The entitlements of every provider that was read.
@@ -41,7 +55,8 @@ impl Universe {
 
     /// The entitlements that cover one scope.
     pub fn covering(&self, provider: Provider, scope: &str) -> Option<&dyn Entitlements> {
-        self.members().find(|member| member.provider() == provider && member.scopes().iter().any(|own| own == scope))
+        self.members()
+            .find(|member| member.provider() == provider && member.scopes().iter().any(|own| own == scope))
     }
 
     /// Providers whose snapshots cannot be evaluated yet, sorted.

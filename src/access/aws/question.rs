@@ -1,0 +1,360 @@
+//! From a question to concrete requests, and from their outcomes to one decision.
+
+use std::borrow::Cow;
+
+use super::action::{Action, ActionPattern};
+use super::arn::{Arn, is_account_id};
+use super::decide::{Evaluation, Hit, Outcome, Target, is_assumption, layer};
+use super::document::Document;
+use super::organization::Organization;
+use super::pattern::Pattern;
+use super::request::{Context, Request};
+use super::services;
+use super::subject::{Attached, Caller, CallerKind, Subject};
+use super::wildcard;
+use crate::access::formula::Formula;
+use crate::access::{Decision, LayerAnswer, Matching, Question};
+use crate::model::{IdentityKind, ReasonCode, Verdict};
+
+/// A question whose principal was found and whose parts were read.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    pub(super) organization: &'a Organization,
+    pub(super) caller: Caller<'a>,
+    pub(super) context: Context,
+    /// Owner of the resource, where the question says it.
+    pub(super) resource_account: Option<String>,
+    pub(super) session: Vec<Attached>,
+    /// Policies of the VPC endpoint that the request passes through (W1).
+    pub(super) endpoint: Vec<Attached>,
+    /// A bucket that no account lists is taken for the caller's: the question is what its own policies give.
+    pub(super) own_buckets: bool,
+}
+
+/// Why a request has no outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unplaced {
+    /// The resource's account is not in what was read.
+    AccountNotRead,
+}
+
+impl Organization {
+    /// Answers one question.
+    pub(super) fn answer(&self, question: &Question) -> Decision {
+        let Some(caller) = self.caller(&question.principal) else {
+            return unknown(
+                "principal-not-found",
+                format!("the principal '{}' is not in what was read", question.principal),
+            );
+        };
+        let Some(action) = ActionPattern::parse(&question.action) else {
+            return unknown(
+                "action-malformed",
+                format!("'{}' is no action: write service:Name", question.action),
+            );
+        };
+        let resource_account = question
+            .provider
+            .get("resourceAccount")
+            .and_then(|value| value.as_str())
+            .map(str::to_owned);
+        let asked = Asked {
+            organization: self,
+            caller,
+            context: Context::of(question),
+            resource_account,
+            session: policies(question, "sessionPolicies"),
+            endpoint: policies(question, "vpcEndpointPolicies"),
+            own_buckets: false,
+        };
+        let answer = asked.outcome(&action, &question.resource, question.matching);
+        let Ok((outcome, exact)) = answer else {
+            return unknown(
+                "resource-account-not-read",
+                format!("the account that owns '{}' is not in what was read", question.resource),
+            );
+        };
+        let mut decision = render(question, &outcome);
+        if !exact && decision.verdict != Verdict::Allowed {
+            decision.verdict = Verdict::Unknown;
+            decision.reason_code = ReasonCode::new("wildcard-too-wide");
+            decision.reason = "too many combinations of patterns to tell: ask about one action or resource".to_owned();
+        }
+        if question.strict {
+            hold_strictly(&mut decision);
+        }
+        decision
+    }
+
+    /// Who asks; none where that is not in what was read.
+    pub(super) fn caller<'a>(&'a self, principal: &'a str) -> Option<Caller<'a>> {
+        let nobody = |kind| {
+            Some(Caller {
+                kind,
+                account: None,
+                asked: principal,
+            })
+        };
+        if principal == "anonymous" {
+            return nobody(CallerKind::Anonymous);
+        }
+        if is_account_id(principal) {
+            return self.account(principal).map(|account| Caller {
+                kind: CallerKind::Root,
+                account: Some(&account.id),
+                asked: principal,
+            });
+        }
+        let Some(arn) = Arn::parse(principal) else {
+            let service = principal.ends_with(".amazonaws.com") || principal.ends_with(".amazonaws.com.cn");
+            return if service { nobody(CallerKind::Service(principal)) } else { None };
+        };
+        let of = |subject: &'a Subject, kind| {
+            Some(Caller {
+                kind,
+                account: Some(&subject.owner),
+                asked: principal,
+            })
+        };
+        match (arn.service, arn.resource.split_once('/').map_or((arn.resource, ""), |parts| parts)) {
+            ("iam", ("root", "")) => self.account(arn.account).map(|account| Caller {
+                kind: CallerKind::Root,
+                account: Some(&account.id),
+                asked: principal,
+            }),
+            ("iam", ("user", _)) => self.subject(principal).and_then(|user| of(user, CallerKind::User(user))),
+            ("iam", ("role", _)) => self.subject(principal).and_then(|role| of(role, CallerKind::Role(role, None))),
+            ("iam", ("group", _)) => self.subject(principal).and_then(|group| of(group, CallerKind::Group(group))),
+            ("iam", ("saml-provider" | "oidc-provider", _)) => {
+                self.owned(principal).filter(|owned| *owned.arn == *principal)?;
+                nobody(CallerKind::Provider(principal))
+            }
+            ("sts", ("assumed-role", rest)) => {
+                let (name, session) = rest.split_once('/')?;
+                let role = self.subject_named(arn.account, IdentityKind::Role, name)?;
+                of(role, CallerKind::Role(role, Some(session)))
+            }
+            ("sts", ("federated-user", name)) => {
+                let account = self.account(arn.account)?;
+                let user = self.subject_named(arn.account, IdentityKind::User, name);
+                Some(Caller {
+                    kind: CallerKind::FederatedUser { arn: principal, user },
+                    account: Some(&account.id),
+                    asked: principal,
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl<'a> Asked<'a> {
+    /// A question about a caller without session or special context.
+    pub(super) fn plain(organization: &'a Organization, caller: Caller<'a>) -> Self {
+        Self {
+            organization,
+            caller,
+            context: Context::default(),
+            resource_account: None,
+            session: Vec::new(),
+            endpoint: Vec::new(),
+            own_buckets: true,
+        }
+    }
+
+    /// Evaluates actions on resources. The flag is false where not all that the wildcards ask about could be looked at.
+    fn outcome<'s: 'a>(&'s self, action: &ActionPattern, resource: &str, matching: Matching) -> Result<(Outcome<'s>, bool), Unplaced> {
+        let wild = resource.contains(['*', '?']);
+        let Some(exact) = action.exact() else {
+            return wildcard::evaluate(self, action, &Pattern::glob(resource).by_parts(), matching);
+        };
+        if !wild {
+            return self.evaluate(exact, resource).map(|outcome| (outcome, true));
+        }
+        // An action that is checked on several kinds of resource needs each of them (W14): the worst of them counts.
+        let kinds = if resource == "*" {
+            services::required_resources(&exact.service, &exact.name)
+        } else {
+            None
+        };
+        let mut worst: Option<(Outcome<'s>, bool)> = None;
+        for kind in kinds.unwrap_or(&[resource]) {
+            let (outcome, complete) = wildcard::evaluate(self, action, &Pattern::glob(kind).by_parts(), matching)?;
+            let (settled, before) = worst
+                .as_ref()
+                .map_or((true, None), |(outcome, complete)| (*complete, Some(outcome)));
+            let worse = before.is_none_or(|before| wildcard::rank(outcome.formula.verdict()) > wildcard::rank(before.formula.verdict()));
+            worst = match worst {
+                Some((before, _)) if !worse => Some((before, settled && complete)),
+                _ => Some((outcome, settled && complete)),
+            };
+        }
+        worst.map_or_else(|| Ok((nothing(), true)), Ok)
+    }
+
+    /// Evaluates one action on one resource.
+    pub(super) fn evaluate<'s: 'a>(&'s self, action: Action, resource: &str) -> Result<Outcome<'s>, Unplaced> {
+        let (request, target) = self.place(action, resource)?;
+        Ok(Evaluation::new(self.organization, &request, target, &self.session, &self.endpoint).run())
+    }
+
+    /// Finds the resource's account and what was read of the resource.
+    pub(super) fn place<'s>(&'s self, action: Action, resource: &str) -> Result<(Request<'s>, Target<'s>), Unplaced> {
+        let organization = self.organization;
+        let arn = Arn::parse(resource);
+        let owned = organization.owned(resource);
+        let role = if is_assumption(&action) {
+            organization.subject(resource)
+        } else {
+            None
+        };
+        let own = self.caller.account;
+        let account: Option<&str> = match (&self.resource_account, owned, arn) {
+            (Some(asked), _, _) => Some(organization.account(asked).ok_or(Unplaced::AccountNotRead)?.id.as_ref()),
+            (None, Some(owned), _) => organization.accounts.get(owned.account).map(|account| &*account.id),
+            (None, None, Some(arn)) if is_account_id(arn.account) => {
+                Some(organization.account(arn.account).ok_or(Unplaced::AccountNotRead)?.id.as_ref())
+            }
+            // A bucket belongs to the account that lists it.
+            (None, None, Some(arn)) if arn.service == "s3" && !super::pattern::is_point(arn.resource) => {
+                let listed = own
+                    .and_then(|own| organization.account(own))
+                    .is_none_or(|account| account.resources_read);
+                if listed && !self.own_buckets {
+                    return Err(Unplaced::AccountNotRead);
+                }
+                own
+            }
+            _ => own,
+        };
+        let request = Request {
+            caller: &self.caller,
+            action,
+            resource: Cow::Owned(resource.to_owned()),
+            resource_account: account,
+            resource_tags: organization
+                .subject(resource)
+                .map(|subject| &subject.tags)
+                .or_else(|| owned.and_then(|owned| owned.tags.as_ref())),
+            caller_place: self.caller.account.and_then(|id| organization.place_of(id)),
+            resource_place: account.and_then(|id| organization.place_of(id)),
+            context: &self.context,
+        };
+        Ok((request, Target { role, owned }))
+    }
+}
+
+/// Documents that the question brings.
+fn policies(question: &Question, member: &'static str) -> Vec<Attached> {
+    let Some(list) = question.provider.get(member).and_then(|value| value.as_array()) else {
+        return Vec::new();
+    };
+    list.iter()
+        .enumerate()
+        .map(|(at, document)| {
+            let text = document.as_str().map_or_else(|| document.to_string(), str::to_owned);
+            Attached {
+                name: format!("{member}[{at}]").into(),
+                form: "session",
+                via: None,
+                document: Some(std::sync::Arc::new(Document::compile(&text))),
+            }
+        })
+        .collect()
+}
+
+fn unknown(code: &'static str, reason: String) -> Decision {
+    Decision {
+        verdict: Verdict::Unknown,
+        reason_code: ReasonCode::new(code),
+        reason,
+        layers: Vec::new(),
+        residual: None,
+        unread_layers: Vec::new(),
+    }
+}
+
+/// An answer that an unread layer could change is unknown: a denial too, where a grant may stand in what was not read.
+fn hold_strictly(decision: &mut Decision) {
+    let unread = |name: &str| decision.unread_layers.iter().any(|own| own == name);
+    let changes = match (decision.verdict, decision.reason_code.as_str()) {
+        (Verdict::Allowed | Verdict::Conditional, _) => !decision.unread_layers.is_empty(),
+        (Verdict::Denied, "no-grant" | "permissions-boundary" | "session-policy") => unread(layer::RESOURCE),
+        _ => false,
+    };
+    if changes {
+        decision.verdict = Verdict::Unknown;
+        decision.reason_code = ReasonCode::new("layer-not-read");
+        decision.reason = format!(
+            "layers that were not read could change the answer: {}",
+            decision.unread_layers.join(", ")
+        );
+    }
+}
+
+/// The decision of an outcome.
+fn render(question: &Question, outcome: &Outcome<'_>) -> Decision {
+    let verdict = outcome.formula.verdict();
+    let residual = outcome.formula.residual();
+    Decision {
+        verdict,
+        reason_code: outcome.code.clone(),
+        reason: reason(question, outcome, verdict, residual.as_ref()),
+        layers: outcome.hits.iter().map(answer).collect(),
+        residual,
+        unread_layers: outcome.unread.iter().map(|&name| name.to_owned()).collect(),
+    }
+}
+
+fn answer(hit: &Hit<'_>) -> LayerAnswer {
+    LayerAnswer {
+        layer: hit.layer.to_owned(),
+        verdict: hit.verdict,
+        policy: hit.policy.map(|policy| policy.name.to_string()),
+        statement: hit.statement.map(|statement| statement.index),
+        sid: hit.statement.and_then(|statement| statement.sid.as_deref()).map(str::to_owned),
+    }
+}
+
+fn reason(question: &Question, outcome: &Outcome<'_>, verdict: Verdict, residual: Option<&crate::model::Residual>) -> String {
+    let place = |wanted: Verdict| {
+        outcome
+            .hits
+            .iter()
+            .find(|hit| hit.verdict == wanted)
+            .map_or_else(String::new, |hit| match (hit.policy, hit.statement) {
+                (Some(policy), Some(statement)) => format!(" by statement {} of {}", statement.index, policy.name),
+                (Some(policy), None) => format!(" by {}", policy.name),
+                _ => format!(" by the {} layer", hit.layer),
+            })
+    };
+    match (verdict, outcome.code.as_str()) {
+        (Verdict::Allowed, _) => format!("allowed{}", place(Verdict::Allowed)),
+        (Verdict::Conditional, _) => {
+            format!("allowed if {}", residual.map(crate::access::describe).unwrap_or_default())
+        }
+        (Verdict::Unknown, _) => format!(
+            "something that matters cannot be evaluated{}",
+            place(Verdict::Unknown).replace(" by ", ": ")
+        ),
+        (Verdict::Denied, "explicit-deny") => format!("denied{}", place(Verdict::Denied)),
+        (Verdict::Denied, "trust-policy") => format!("the trust policy of {} does not name the principal", question.resource),
+        (Verdict::Denied, "permissions-boundary") => "the permissions boundary does not allow it".to_owned(),
+        (Verdict::Denied, "session-policy") => "no session policy allows it".to_owned(),
+        (Verdict::Denied, "service-control-policy") => {
+            "a level of the account's path in the organization has no service control policy that allows it".to_owned()
+        }
+        (Verdict::Denied, "vpc-endpoint-policy") => "the policy of the VPC endpoint does not allow it".to_owned(),
+        (Verdict::Denied, _) => "no statement that was read allows it".to_owned(),
+    }
+}
+
+/// An outcome of nothing: no request of a wildcard could be placed.
+pub(super) fn nothing<'a>() -> Outcome<'a> {
+    Outcome {
+        formula: Formula::False,
+        code: ReasonCode::new("no-grant"),
+        hits: Vec::new(),
+        unread: Vec::new(),
+    }
+}

@@ -1,0 +1,143 @@
+//! Who may become a role, by its trust policy (W6, W15).
+
+use super::action::ActionPattern;
+use super::arn::{Arn, account_of};
+use super::condition::{Leaf, Lookup};
+use super::decide::layer;
+use super::grants::reference;
+use super::organization::Organization;
+use super::pattern::Pattern;
+use super::principal::{Listed, Principals};
+use super::question::Asked;
+use super::statement::{Effect, Scope, Statement};
+use super::subject::{Caller, CallerKind, Subject};
+use crate::access::formula::Formula;
+use crate::access::{Trust, Trusted};
+
+impl Organization {
+    /// Each principal that each allow statement of the trust policy names, in their order.
+    pub(super) fn trusts_of(&self, identity: &str) -> Vec<Trust> {
+        let Some(subject) = self.subject(identity) else { return Vec::new() };
+        let Some(policy) = subject.trust.as_ref() else { return Vec::new() };
+        let Some(document) = policy.document.as_deref() else {
+            return Vec::new();
+        };
+        let asked = Asked::plain(
+            self,
+            Caller {
+                kind: CallerKind::Somebody,
+                account: None,
+                asked: "",
+            },
+        );
+        let action = ActionPattern {
+            service: Pattern::Exact("sts".into()),
+            name: Pattern::Exact("assumerole".into()),
+        }
+        .point();
+        let Ok((request, _)) = asked.place(action, &subject.arn) else {
+            return Vec::new();
+        };
+        let denied = denied_to_all(&document.statements, &request);
+        let mut trusts = Vec::new();
+        for statement in document
+            .statements
+            .iter()
+            .filter(|statement| statement.effect == Effect::Allow && assumes(statement))
+        {
+            let Scope::Only(principals) = &statement.principals else { continue };
+            let condition = conditions(statement, &request).and(denied.clone().negated()).simplified();
+            if condition.is_false() {
+                continue;
+            }
+            for from in trusted(principals, subject) {
+                trusts.push(Trust {
+                    statement: reference(layer::TRUST, policy, statement),
+                    from,
+                    verdict: condition.verdict(),
+                    residual: condition.partial_residual(),
+                });
+            }
+        }
+        trusts
+    }
+}
+
+/// When the statement's conditions hold; what cannot be evaluated in it leaves that open (W17).
+fn conditions(statement: &Statement, lookup: &impl Lookup) -> Formula<Leaf> {
+    let doubt = if statement.sound { Formula::True } else { Formula::Unknown };
+    statement
+        .conditions
+        .iter()
+        .fold(doubt, |formula, test| formula.and(test.evaluate(lookup)))
+}
+
+/// When a Deny keeps everybody out.
+fn denied_to_all(statements: &[Statement], lookup: &impl Lookup) -> Formula<Leaf> {
+    let everybody = |statement: &&Statement| {
+        statement.effect == Effect::Deny
+            && assumes(statement)
+            && matches!(&statement.principals, Scope::Only(Principals { not: false, listed }) if listed.contains(&Listed::Everyone))
+    };
+    statements
+        .iter()
+        .filter(everybody)
+        .fold(Formula::False, |formula, statement| formula.or(conditions(statement, lookup)))
+}
+
+/// Whether a statement is about becoming the role, not only about tagging its session.
+fn assumes(statement: &Statement) -> bool {
+    let actions = ["assumerole", "assumerolewithsaml", "assumerolewithwebidentity"];
+    actions.into_iter().any(|name| {
+        let action = super::action::Action {
+            service: "sts".to_owned(),
+            name: name.to_owned(),
+        };
+        match &statement.actions {
+            Scope::Only(set) => set.matches(&action),
+            Scope::AllBut(set) => !set.matches(&action),
+            Scope::Missing | Scope::Unreadable => true,
+        }
+    })
+}
+
+fn trusted(principals: &Principals, role: &Subject) -> Vec<Trusted> {
+    // Allow with NotPrincipal reads as public (W15).
+    if principals.not {
+        return vec![Trusted::Everyone];
+    }
+    principals.listed.iter().map(|listed| one(listed, role)).collect()
+}
+
+fn one(listed: &Listed, role: &Subject) -> Trusted {
+    match listed {
+        Listed::Everyone => Trusted::Everyone,
+        Listed::Account(id, _) if **id == *role.owner => Trusted::OwnScope,
+        Listed::Account(id, text) => Trusted::External {
+            scope: id.to_string(),
+            principal: text.to_string(),
+        },
+        Listed::Arn(arn) => match account_of(arn) {
+            Some(account) if *account == *role.owner => Trusted::Internal(arn.to_string()),
+            Some(account) => Trusted::External {
+                scope: account.to_owned(),
+                principal: arn.to_string(),
+            },
+            None => Trusted::Unresolved(arn.to_string()),
+        },
+        Listed::Service(name) => Trusted::Service(name.to_string()),
+        Listed::Federated(provider) => Trusted::Federated {
+            provider: provider.to_string(),
+            issuer: issuer(provider),
+        },
+        Listed::CanonicalUser(id) | Listed::Nobody(id) => Trusted::Unresolved(id.to_string()),
+    }
+}
+
+/// OIDC issuer: what the provider's ARN holds after its kind, or the name of a provider that is built in.
+fn issuer(provider: &str) -> Option<String> {
+    match Arn::parse(provider) {
+        Some(arn) => arn.resource.strip_prefix("oidc-provider/").map(str::to_owned),
+        None => Some(provider.to_owned()),
+    }
+}

@@ -1,0 +1,4 @@
+//! Reading every form, digests, and the team's data sets.
+
+#[cfg(test)]
+mod forms;
