@@ -82,16 +82,13 @@ fn shop() -> Value {
             user.inline("upload", allow(&["s3:PutObject"], &["arn:aws:s3:::shop-artifacts/*"]))
                 .created("2019-05-20T09:30:00Z")
         })
-        // Any repository of the organization, also a new one, may take the widest role.
+        // Any repository of anybody may take the widest role.
         .role(
             "ci-deployer",
             trust_oidc(
                 SHOP,
                 GITHUB,
-                &[
-                    ("StringEquals", "aud", "sts.amazonaws.com"),
-                    ("StringLike", "sub", "repo:example-shop/*"),
-                ],
+                &[("StringEquals", "aud", "sts.amazonaws.com"), ("StringLike", "sub", "repo:*")],
             ),
             |role| role.attach("deploy-everything").last_used("2025-11-20T06:12:00Z", "eu-west-1"),
         )
