@@ -237,20 +237,26 @@ impl Store {
     }
 
     fn newest<T>(&self, directory: &Path, parse: impl Fn(&[u8], &str) -> Result<T, String>) -> Result<Option<Found<T>>, StoreError> {
-        let mut passed_over = Vec::new();
-        for entry in Series::new(self.root.join(directory)).entries()? {
-            match load(&entry, &parse) {
-                Ok(value) => {
-                    return Ok(Some(Found {
-                        value,
-                        reference: self.reference(&entry.path),
-                        passed_over,
-                    }));
+        loop {
+            let (mut passed_over, mut vanished) = (Vec::new(), false);
+            for entry in Series::new(self.root.join(directory)).entries()? {
+                match load(&entry, &parse) {
+                    Ok(value) => {
+                        return Ok(Some(Found {
+                            value,
+                            reference: self.reference(&entry.path),
+                            passed_over,
+                        }));
+                    }
+                    // A writer put a newer file and removed this one meanwhile.
+                    Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => vanished = true,
+                    Err(error) => passed_over.push(error),
                 }
-                Err(error) => passed_over.push(error),
+            }
+            if !vanished {
+                return passed_over.into_iter().next().map_or(Ok(None), Err);
             }
         }
-        passed_over.into_iter().next().map_or(Ok(None), Err)
     }
 
     fn reference(&self, path: &Path) -> String {
