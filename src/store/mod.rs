@@ -166,7 +166,7 @@ impl Store {
     /// The findings of the last complete run; none: there was no such run. Fails where history is there and nothing of it can be used:
     /// the caller says "history lost".
     pub fn findings(&self, account: &AccountKey, policy: &Name) -> Result<Option<Found<CompleteRun>>, StoreError> {
-        self.newest(&findings(account, policy), |bytes, _| record::unpack(bytes))
+        self.newest(&findings(account, policy), |bytes, _| Document::unpack(bytes))
     }
 
     /// Keeps the record of a run.
@@ -177,7 +177,10 @@ impl Store {
     /// The records of the last runs, newest first, each with its own fate.
     pub fn runs(&self, account: &AccountKey, policy: &Name) -> Result<Vec<Result<StoredRun, StoreError>>, StoreError> {
         let entries = Series::new(self.root.join(runs(account, policy))).entries()?;
-        Ok(entries.iter().map(|entry| load(entry, |bytes, _| record::unpack(bytes))).collect())
+        Ok(entries
+            .iter()
+            .map(|entry| load(entry, |bytes, _| Document::unpack(bytes)))
+            .collect())
     }
 
     /// All accounts that something is kept of, sorted.
@@ -229,9 +232,9 @@ impl Store {
 
     fn put<T: Document>(&self, directory: &Path, document: &T, keep: usize) -> Result<String, StoreError> {
         let directory = self.make(directory)?;
-        let bytes = record::pack(document).map_err(|error| StoreError::Unwritable {
+        let bytes = document.pack().map_err(|reason| StoreError::Unwritable {
             path: directory.clone(),
-            reason: error.to_string(),
+            reason,
         })?;
         Ok(self.reference(&Series::new(directory).put(&bytes, keep)?))
     }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -8,8 +9,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
-use crate::model::{Provider, RunRecord, SeverityCounts};
-use crate::snapshot::{SCHEMA, Section, SectionKind};
+use crate::model::{Evidence, EvidenceClass, Finding, FindingId, FindingState, Provider, Remediation, RunRecord, Severity, SeverityCounts};
+use crate::snapshot::{SCHEMA, Section, SectionKind, sha256};
 
 fn store() -> (TempDir, Store) {
     let directory = tempfile::tempdir().unwrap();
@@ -57,10 +58,12 @@ fn record(number: u32) -> RunRecord {
         new: number,
         resolved: 0,
         generation: String::new(),
+        findings_digest: String::new(),
         engine: "0.1.0".to_owned(),
         rule_catalogue: "1".to_owned(),
         exemptions: Vec::new(),
         snapshots: Vec::new(),
+        snapshots_total: 0,
     }
 }
 
@@ -169,12 +172,63 @@ fn findings_and_runs_are_kept_by_policy() {
     assert!(store.findings(&account(), &other).unwrap().is_none());
 }
 
+fn finding(id: &str) -> Finding {
+    Finding {
+        id: FindingId(id.to_owned()),
+        rule: "AWS-EXC-01".to_owned(),
+        severity: Severity::Critical,
+        score: None,
+        identity: None,
+        resource: None,
+        discriminator: "ü\n".to_owned(),
+        evidence: Evidence {
+            class: EvidenceClass::Configuration,
+            source: "roles".to_owned(),
+            summary: String::new(),
+            statements: Vec::new(),
+            truncated: false,
+        },
+        conditions: None,
+        remediation: Remediation {
+            kind: "shrink".to_owned(),
+            summary: String::new(),
+            artefacts: BTreeMap::new(),
+        },
+        references: Vec::new(),
+        first_seen: "2025-11-25T06:00:00Z".parse().unwrap(),
+        state: FindingState::Open,
+        exemption: None,
+    }
+}
+
+#[test]
+fn findings_have_the_digest_of_their_run_record() {
+    let (_directory, store) = store();
+    let mut complete = run(1);
+    complete.findings = vec![finding("0a"), finding("0b")];
+    let lines: String = complete
+        .findings
+        .iter()
+        .map(|finding| serde_json_canonicalizer::to_string(finding).unwrap() + "\n")
+        .collect();
+    complete.record.findings_digest = sha256(lines.as_bytes());
+    let reference = store.put_findings(&account(), &policy(), &complete).unwrap();
+    assert_eq!(store.findings(&account(), &policy()).unwrap().unwrap().value, complete);
+    // The file is JSON Lines: head, then exactly what was digested.
+    let file = zstd::decode_all(fs::File::open(store.root.join(reference)).unwrap()).unwrap();
+    let (_, rest) = std::str::from_utf8(&file).unwrap().split_once('\n').unwrap();
+    assert_eq!(rest, lines);
+    complete.findings.pop();
+    let error = store.put_findings(&account(), &policy(), &complete).unwrap_err();
+    assert!(matches!(error, StoreError::Unwritable { .. }), "{error}");
+}
+
 #[test]
 fn a_document_of_another_version_is_named_and_passed_over() {
     let (_directory, store) = store();
     store.put_findings(&account(), &policy(), &run(1)).unwrap();
     let series = Series::new(store.root.join(findings(&account(), &policy())));
-    let newer = zstd::encode_all(br#"{"schema":"ciem.dev/findings-of-run/v9","document":{}}"#.as_slice(), 1).unwrap();
+    let newer = zstd::encode_all(br#"{"schema":"ciem.dev/findings-of-run/v9"}"#.as_slice(), 1).unwrap();
     series.put(&newer, KEEP).unwrap();
     let found = store.findings(&account(), &policy()).unwrap().unwrap();
     assert_eq!(found.value, run(1));
