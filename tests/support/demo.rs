@@ -18,13 +18,6 @@ const GITHUB: &str = "token.actions.githubusercontent.com";
 
 /// What is planted: account, identity's name, rule. Sorted. The same identity may break several rules.
 pub const PLANTED: [(&str, &str, &str); 17] = [
-    (DATA, "break-glass-admin", "AWS-EXC-01"),
-    (DATA, "etl-runner", "AWS-EXC-02"),
-    (DATA, "housekeeping", "AWS-EXC-03"),
-    (DATA, "notebook", "AWS-MAP-04"),
-    (DATA, "partner-feed", "AWS-MAP-01"),
-    (DATA, "public-export", "AWS-MAP-02"),
-    (DATA, "report-bot", "AWS-EXC-13"),
     (SHOP, "break-glass", "AWS-EXC-01"),
     (SHOP, "break-glass", "AWS-EXC-13"),
     (SHOP, "ci-deployer", "AWS-EXC-01"),
@@ -35,6 +28,13 @@ pub const PLANTED: [(&str, &str, &str); 17] = [
     (SHOP, "support-engineer", "AWS-EXC-03"),
     (SHOP, "vendor-audit", "AWS-MAP-01"),
     (SHOP, "warehouse-sync", "AWS-MAP-02"),
+    (DATA, "break-glass-admin", "AWS-EXC-01"),
+    (DATA, "etl-runner", "AWS-EXC-02"),
+    (DATA, "housekeeping", "AWS-EXC-03"),
+    (DATA, "notebook", "AWS-MAP-04"),
+    (DATA, "partner-feed", "AWS-MAP-01"),
+    (DATA, "public-export", "AWS-MAP-02"),
+    (DATA, "report-bot", "AWS-EXC-13"),
 ];
 
 /// Both accounts, as account files: [`SHOP`], [`DATA`].
@@ -82,16 +82,13 @@ fn shop() -> Value {
             user.inline("upload", allow(&["s3:PutObject"], &["arn:aws:s3:::shop-artifacts/*"]))
                 .created("2019-05-20T09:30:00Z")
         })
-        // Any repository of the organization, also a new one, may take the widest role.
+        // Any repository of anybody may take the widest role.
         .role(
             "ci-deployer",
             trust_oidc(
                 SHOP,
                 GITHUB,
-                &[
-                    ("StringEquals", "aud", "sts.amazonaws.com"),
-                    ("StringLike", "sub", "repo:example-shop/*"),
-                ],
+                &[("StringEquals", "aud", "sts.amazonaws.com"), ("StringLike", "sub", "repo:*")],
             ),
             |role| role.attach("deploy-everything").last_used("2025-11-20T06:12:00Z", "eu-west-1"),
         )
