@@ -24,7 +24,7 @@ pub use bounds::{
 };
 pub use chunk::{Chunk, DecodeError, JoinError, SCHEMA, StoredChunk, decode, join};
 pub use document::{AuditDocument, ParseError};
-pub use plan::{ReportInput, ReportPlan, ReportSettings, RuleText, plan};
+pub use plan::{ReportInput, ReportPlan, plan};
 pub use render::{Format, Style};
 
 use serde::Serialize;

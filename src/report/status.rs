@@ -11,17 +11,17 @@ use sha2::{Digest as _, Sha256};
 use super::bounds::{DOCUMENT_LIMIT, count, cut, stored_json_length};
 use super::chunk::hex;
 use super::pack::Entry;
-use super::plan::{ReportInput, RuleText};
+use super::plan::ReportInput;
 use super::{ReportError, canonical};
+use crate::catalogue::Catalogue;
 use crate::model::{
     Counts, CoverageEntry, CoverageSummary, Delta, Finding, FindingState, Manifest, NotEvaluated, ReportDocument, RuleCount, RunRecord,
-    SnapshotRef, Truncation, WorstFinding,
+    SeverityCounts, SnapshotRef, Truncation, WorstFinding,
 };
 
 /// Lengths of the lists.
 const WORST: usize = 20;
 const RULES: usize = 50;
-const CATEGORIES: usize = 20;
 const KINDS: usize = 20;
 const DELTA_IDS: usize = 100;
 const COVERAGE: usize = 30;
@@ -64,7 +64,6 @@ const SHORTENERS: &[Shortener] = &[
     ("counts.byRule", &[20, 0], |document, length| {
         document.counts.by_rule.truncate(length)
     }),
-    ("counts.byCategory", &[0], |document, _| document.counts.by_category.clear()),
     ("identities", &[0], |document, _| document.identities.clear()),
     ("history", &[0], history_to),
 ];
@@ -85,45 +84,64 @@ fn worst_to(document: &mut ReportDocument, length: usize) {
     document.worst.truncate(length);
 }
 
-/// Builds the status of a run. `entries` are all its findings, sorted by id.
-pub(super) fn document(
-    previous: Option<&ReportDocument>,
-    input: &ReportInput<'_>,
-    entries: &[Entry<'_>],
-    manifest: Manifest,
-    truncation: Option<Truncation>,
-) -> Result<ReportDocument, ReportError> {
-    let findings: Vec<&Finding> = entries.iter().map(|entry| entry.finding).collect();
-    let counts = counts(&findings, input.rules);
-    let record = RunRecord {
+/// The record of a run, whole. `entries` are all its findings, sorted by id.
+pub(super) fn record(input: &ReportInput<'_>, entries: &[Entry<'_>], manifest: &Manifest) -> RunRecord {
+    let mut open = SeverityCounts::default();
+    for entry in entries.iter().filter(|entry| entry.finding.state == FindingState::Open) {
+        open.add(entry.finding.severity);
+    }
+    let mut snapshots = input.snapshots.to_vec();
+    // The account's own first.
+    snapshots.sort_by(|a, b| {
+        let foreign = |snapshot: &SnapshotRef| (snapshot.provider, snapshot.scope.as_str()) != (input.provider, input.scope);
+        foreign(a).cmp(&foreign(b)).then_with(|| a.cmp(b))
+    });
+    RunRecord {
         time: input.now,
-        open: counts.open,
+        open,
         new: input.delta.new,
         resolved: input.delta.resolved,
         generation: manifest.generation.clone(),
         findings_digest: digest(entries),
-        engine: cut(input.engine, SHORT),
-        rule_catalogue: cut(input.rule_catalogue, SHORT),
-        exemptions: input.exemptions.iter().take(EXEMPTIONS).map(|name| cut(name, SHORT)).collect(),
-        snapshots: snapshots(input),
-        snapshots_total: count(input.snapshots.len()),
-    };
+        engine: input.engine.to_owned(),
+        rule_catalogue: input.catalogue.version().to_owned(),
+        exemptions: input.outcome.exemptions.active.clone(),
+        snapshots_total: count(snapshots.len()),
+        snapshots,
+    }
+}
+
+/// Builds the status of a run. `findings` are all it found, sorted by id.
+pub(super) fn document(
+    previous: Option<&ReportDocument>,
+    input: &ReportInput<'_>,
+    findings: &[&Finding],
+    record: &RunRecord,
+    manifest: Manifest,
+    truncation: Option<Truncation>,
+) -> Result<ReportDocument, ReportError> {
     let last_successful = if input.complete {
         Some(input.now)
     } else {
         previous.and_then(|before| before.last_successful_run_time)
     };
-    let document = ReportDocument {
+    shorten(ReportDocument {
         provider: input.provider,
         scope: cut(input.scope, NAME),
         engine: cut(input.engine, SHORT),
-        rule_catalogue: cut(input.rule_catalogue, SHORT),
+        rule_catalogue: cut(input.catalogue.version(), SHORT),
         last_run_time: input.now,
         last_successful_run_time: last_successful,
         next_run_time: input.next_run,
-        counts,
-        identities: bounded(input.identities, KINDS),
-        worst: worst(&findings, input),
+        counts: counts(findings, input.catalogue),
+        identities: input
+            .outcome
+            .identities
+            .iter()
+            .take(KINDS)
+            .map(|(kind, count)| (cut(kind, SHORT), *count))
+            .collect(),
+        worst: worst(findings, input),
         delta: Delta {
             new_ids: input.delta.new_ids.iter().take(DELTA_IDS).cloned().collect(),
             resolved_ids: input.delta.resolved_ids.iter().take(DELTA_IDS).cloned().collect(),
@@ -131,11 +149,10 @@ pub(super) fn document(
         },
         coverage: coverage(input),
         truncation,
-        history: history(previous, record, input.settings.history),
+        history: history(previous, bounded(record), input.settings.history.limit),
         history_lost: input.history_lost,
         manifest,
-    };
-    shorten(document)
+    })
 }
 
 /// Shortens lists until the document is within its bound, and says so.
@@ -163,21 +180,20 @@ fn shorten(mut document: ReportDocument) -> Result<ReportDocument, ReportError> 
     Ok(document)
 }
 
-fn counts(findings: &[&Finding], rules: &BTreeMap<String, RuleText>) -> Counts {
+fn counts(findings: &[&Finding], catalogue: &Catalogue) -> Counts {
     let mut counts = Counts::default();
     let mut by_rule: BTreeMap<&str, u32> = BTreeMap::new();
-    let mut by_category: BTreeMap<String, u32> = BTreeMap::new();
     for finding in findings {
         counts.of(finding.state).add(finding.severity);
         if finding.state == FindingState::Open {
-            let category = rules.get(&finding.rule).map_or("unknown", |rule| rule.category.as_str());
             *by_rule.entry(&finding.rule).or_default() += 1;
-            *by_category.entry(cut(category, SHORT)).or_default() += 1;
+            let category = catalogue.rule(&finding.rule).map_or("unknown", |rule| rule.step.as_str());
+            *counts.by_category.entry(category.to_owned()).or_default() += 1;
         }
     }
     let mut by_rule: Vec<(&str, u32)> = by_rule.into_iter().collect();
     // Most findings first; the sort is stable, so rules with as many stay sorted by id.
-    by_rule.sort_by(|(_, a), (_, b)| b.cmp(a));
+    by_rule.sort_by_key(|(_, open)| std::cmp::Reverse(*open));
     counts.by_rule = by_rule
         .into_iter()
         .take(RULES)
@@ -186,7 +202,6 @@ fn counts(findings: &[&Finding], rules: &BTreeMap<String, RuleText>) -> Counts {
             open,
         })
         .collect();
-    counts.by_category = bounded(&by_category, CATEGORIES);
     counts
 }
 
@@ -219,7 +234,7 @@ fn short(finding: &Finding, input: &ReportInput<'_>) -> WorstFinding {
         id: finding.id.clone(),
         rule: cut(&finding.rule, SHORT),
         severity: finding.severity,
-        title: cut(input.rules.get(&finding.rule).map_or(&finding.rule, |rule| &rule.title), SHORT),
+        title: cut(input.catalogue.rule(&finding.rule).map_or(&finding.rule, |rule| &rule.title), SHORT),
         subject: cut(subject, NAME),
         first_seen: finding.first_seen,
     }
@@ -239,10 +254,10 @@ fn coverage(input: &ReportInput<'_>) -> CoverageSummary {
     };
     CoverageSummary {
         complete: input.complete,
-        entries: input.coverage.iter().take(COVERAGE).map(entry).collect(),
-        total: count(input.coverage.len()),
-        not_evaluated: input.not_evaluated.iter().take(NOT_EVALUATED).map(not_evaluated).collect(),
-        not_evaluated_total: count(input.not_evaluated.len()),
+        entries: input.outcome.coverage.iter().take(COVERAGE).map(entry).collect(),
+        total: count(input.outcome.coverage.len()),
+        not_evaluated: input.outcome.not_evaluated.iter().take(NOT_EVALUATED).map(not_evaluated).collect(),
+        not_evaluated_total: count(input.outcome.not_evaluated.len()),
         missing_permissions: input
             .missing_permissions
             .iter()
@@ -253,22 +268,21 @@ fn coverage(input: &ReportInput<'_>) -> CoverageSummary {
     }
 }
 
-/// The account's own snapshot first.
-fn snapshots(input: &ReportInput<'_>) -> Vec<SnapshotRef> {
-    let mut snapshots: Vec<&SnapshotRef> = input.snapshots.iter().collect();
-    snapshots.sort_by_key(|snapshot| {
-        (
-            (snapshot.provider, snapshot.scope.as_str()) != (input.provider, input.scope),
-            *snapshot,
-        )
-    });
-    let bounded = |snapshot: &SnapshotRef| SnapshotRef {
+/// A record as the history holds it.
+fn bounded(record: &RunRecord) -> RunRecord {
+    let snapshot = |snapshot: &SnapshotRef| SnapshotRef {
         provider: snapshot.provider,
         scope: cut(&snapshot.scope, NAME),
         entitlements_digest: cut(&snapshot.entitlements_digest, SHORT),
         usage_digest: cut(&snapshot.usage_digest, SHORT),
     };
-    snapshots.into_iter().take(SNAPSHOTS).map(bounded).collect()
+    RunRecord {
+        engine: cut(&record.engine, SHORT),
+        rule_catalogue: cut(&record.rule_catalogue, SHORT),
+        exemptions: record.exemptions.iter().take(EXEMPTIONS).map(|name| cut(name, SHORT)).collect(),
+        snapshots: record.snapshots.iter().take(SNAPSHOTS).map(snapshot).collect(),
+        ..record.clone()
+    }
 }
 
 /// SHA-256 of the findings as JSON Lines, sorted by id: the digest of the file that the store keeps.
@@ -283,13 +297,10 @@ fn digest(entries: &[Entry<'_>]) -> String {
 
 /// Newest first. Every run adds a record, an unchanged one too: it proves that the audit ran. A run that is written again
 /// (after a crash between write and acknowledgement) replaces its own record.
-fn history(previous: Option<&ReportDocument>, record: RunRecord, limit: usize) -> Vec<RunRecord> {
-    let before = previous.map(|document| document.history.as_slice()).unwrap_or_default();
+fn history(previous: Option<&ReportDocument>, record: RunRecord, limit: u32) -> Vec<RunRecord> {
     let time = record.time;
+    let before = previous.map(|document| document.history.as_slice()).unwrap_or_default();
     let earlier = before.iter().filter(|earlier| earlier.time != time).cloned();
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     std::iter::once(record).chain(earlier).take(limit).collect()
-}
-
-fn bounded(counts: &BTreeMap<String, u32>, limit: usize) -> BTreeMap<String, u32> {
-    counts.iter().take(limit).map(|(name, count)| (cut(name, SHORT), *count)).collect()
 }

@@ -28,7 +28,7 @@ proptest! {
     fn chunks_join_back_into_the_same_findings(findings in prop::collection::vec(any_finding(), 0..40), compress in any::<bool>(), buckets in 0..8_u32) {
         let mut given = Given::new(findings.clone());
         if compress {
-            given.settings.compress_above = 0;
+            given.compress_above = 0;
         }
         let mut previous = first(&[]).document;
         previous.manifest.buckets = 1 << buckets;
@@ -188,7 +188,7 @@ fn settings_filter_chunks_and_leave_counts_whole() {
     findings[0].state = FindingState::Exempted;
     findings[5].state = FindingState::Unverified;
     let mut given = Given::new(findings);
-    given.settings.min_severity = Severity::High;
+    given.settings.min_severity = Some(Severity::High);
     given.settings.include = vec![FindingState::Open];
     let plan = given.plan(None);
     assert_bounds(&plan);
@@ -211,17 +211,17 @@ fn gzip_comes_by_size_and_does_not_flap() {
     let mut given = Given::new(account(200, 3));
     let json = given.plan(None);
     let size: usize = json.chunks.iter().map(|chunk| chunk.data.len()).sum();
-    given.settings.compress_above = size / 2;
+    given.compress_above = size / 2;
     let gzip = given.plan(Some(&json.document));
     assert_eq!(gzip.document.manifest.encoding, ChunkEncoding::Gzip);
     assert!(gzip.chunks.iter().all(|chunk| chunk.encoding == ChunkEncoding::Gzip));
     assert_eq!(read(&gzip), read(&json));
     assert_eq!(gzip.document.truncation, None);
     // A little below the threshold it stays gzip.
-    given.findings.truncate(250);
+    given.outcome.findings.truncate(250);
     let less = given.plan(Some(&gzip.document));
     assert_eq!(less.document.manifest.encoding, ChunkEncoding::Gzip);
-    given.findings.truncate(100);
+    given.outcome.findings.truncate(100);
     assert_eq!(given.plan(Some(&less.document)).document.manifest.encoding, ChunkEncoding::Json);
 }
 

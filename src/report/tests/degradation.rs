@@ -219,13 +219,13 @@ proptest! {
             (0..*count).map(move |number| heavy(&format!("r{role}"), number, *statement, *summary))
         });
         let mut given = Given::new(findings.collect());
-        given.settings.compress_above = compress;
+        given.compress_above = compress;
         let plan = given.plan_within(&SMALL, None);
         assert_within(&SMALL, &plan);
         let held = read(&plan);
         // What is there is there as it was, or without its detail.
         for held in &held {
-            let own = given.findings.iter().find(|finding| finding.id == held.id).expect("a finding of the input");
+            let own = given.outcome.findings.iter().find(|finding| finding.id == held.id).expect("a finding of the input");
             prop_assert!(held == own || *held == crate::report::degrade::lean(own));
         }
         let again = given.plan_within(&SMALL, Some(&plan.document));

@@ -7,16 +7,19 @@ mod scale;
 mod status;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::bounds::Bounds;
 use super::plan::plan_within;
-use super::{Chunk, DATA_LIMIT, MAX_BUCKETS, ReportInput, ReportPlan, ReportSettings, RuleText, StoredChunk, TOTAL_LIMIT, join, plan};
+use super::{COMPRESS_ABOVE, Chunk, DATA_LIMIT, MAX_BUCKETS, ReportInput, ReportPlan, StoredChunk, TOTAL_LIMIT, join, plan};
+use crate::audit::AuditOutcome;
+use crate::catalogue::Catalogue;
 use crate::model::{
     Atom, Delta, Evidence, EvidenceClass, Finding, FindingId, FindingState, IdentityKind, IdentityRef, Manifest, Provider, Remediation,
-    ReportDocument, Residual, ResourceRef, Score, Severity, StatementRef,
+    ReportDocument, ReportSettings, Residual, ResourceRef, Score, Severity, StatementRef,
 };
 
 pub(super) const ACCOUNT: &str = "123456789012";
@@ -99,27 +102,28 @@ pub(super) fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings
 }
 
+pub(super) static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::load().expect("the catalogue"));
+
 /// An input around findings, to be changed by the test.
 pub(super) struct Given {
-    pub(super) findings: Vec<Finding>,
+    pub(super) outcome: AuditOutcome,
     pub(super) settings: ReportSettings,
+    pub(super) compress_above: usize,
     pub(super) delta: Delta,
-    pub(super) rules: BTreeMap<String, RuleText>,
-    pub(super) identities: BTreeMap<String, u32>,
 }
 
 impl Given {
     pub(super) fn new(findings: Vec<Finding>) -> Self {
-        let text = |number: u32| RuleText {
-            title: format!("rule {number}"),
-            category: "excess".to_owned(),
-        };
+        let identities = BTreeMap::from([("Role".to_owned(), 3), ("User".to_owned(), 1)]);
         Self {
-            findings,
+            outcome: AuditOutcome {
+                findings,
+                identities,
+                ..AuditOutcome::default()
+            },
             settings: ReportSettings::default(),
+            compress_above: COMPRESS_ABOVE,
             delta: Delta::default(),
-            rules: (0..7).map(|number| (format!("AWS-EXC-{number:02}"), text(number))).collect(),
-            identities: BTreeMap::from([("Role".to_owned(), 3), ("User".to_owned(), 1)]),
         }
     }
 
@@ -129,21 +133,17 @@ impl Given {
             provider: Provider::Aws,
             scope: ACCOUNT,
             engine: "0.1.0",
-            rule_catalogue: "2026.11",
-            rules: &self.rules,
+            catalogue: &CATALOGUE,
+            outcome: &self.outcome,
+            delta: &self.delta,
+            complete: true,
+            missing_permissions: &[],
+            snapshots: &[],
             now: now(),
             next_run: Some(at("2026-11-25T12:00:00Z")),
-            complete: true,
-            findings: &self.findings,
-            delta: &self.delta,
-            identities: &self.identities,
-            coverage: &[],
-            not_evaluated: &[],
-            missing_permissions: &[],
-            exemptions: &[],
-            snapshots: &[],
             history_lost: false,
             settings: &self.settings,
+            compress_above: self.compress_above,
         }
     }
 

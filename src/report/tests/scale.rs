@@ -24,6 +24,7 @@ fn show(name: &str, plan: &ReportPlan) {
 fn ten_thousand_roles_with_fifty_thousand_findings() {
     let mut given = Given::new(account(10_000, 5));
     let json: usize = given
+        .outcome
         .findings
         .iter()
         .take(1_000)
@@ -38,8 +39,8 @@ fn ten_thousand_roles_with_fifty_thousand_findings() {
     assert_eq!(default.document.manifest.encoding, ChunkEncoding::Gzip);
     assert_eq!(default.chunks.iter().map(|chunk| chunk.reference.findings).sum::<u32>(), 50_000);
 
-    given.settings.min_severity = Severity::Medium;
-    given.settings.compress_above = usize::MAX;
+    given.settings.min_severity = Some(Severity::Medium);
+    given.compress_above = usize::MAX;
     let json = given.plan(None);
     assert_bounds(&json);
     show("medium and worse, as JSON", &json);
