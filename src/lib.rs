@@ -19,4 +19,5 @@ pub mod snapshot;
 #[cfg(feature = "operator")]
 pub mod api;
 pub mod collect;
+pub mod run;
 pub mod store;

@@ -15,7 +15,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use exemption::ExemptionNames;
 pub use identifier::Key;
@@ -70,7 +70,7 @@ pub struct AuditOutcome {
 }
 
 /// Something in a policy that this version does not know or cannot use.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PolicyProblem {
     /// Path in the policy's spec: `rules.include[0]`.

@@ -28,7 +28,11 @@ impl<'a> Changes<'a> {
     ///
     /// A finding that is `Unverified` now counts nowhere: its source could not be read, so it is neither new, resolved nor
     /// unchanged (operator-conventions §2.4, 10).
-    pub fn between(previous: &'a [Finding], current: &'a [Finding], selected: impl Fn(&str) -> bool) -> Self {
+    pub fn between(
+        previous: impl IntoIterator<Item = &'a Finding>,
+        current: impl IntoIterator<Item = &'a Finding>,
+        selected: impl Fn(&str) -> bool,
+    ) -> Self {
         let before = by_id(previous);
         let now = by_id(current);
         let mut changes = Self::default();
@@ -79,8 +83,26 @@ impl<'a> Changes<'a> {
     }
 }
 
-fn by_id(findings: &[Finding]) -> BTreeMap<&FindingId, &Finding> {
-    findings.iter().map(|finding| (&finding.id, finding)).collect()
+/// One delta over several accounts.
+pub fn sum<'a>(deltas: impl IntoIterator<Item = &'a Delta>) -> Delta {
+    let mut sum = Delta::default();
+    for delta in deltas {
+        sum.new = sum.new.saturating_add(delta.new);
+        sum.resolved = sum.resolved.saturating_add(delta.resolved);
+        sum.unchanged = sum.unchanged.saturating_add(delta.unchanged);
+        sum.withdrawn = sum.withdrawn.saturating_add(delta.withdrawn);
+        sum.new_ids.extend(delta.new_ids.iter().cloned());
+        sum.resolved_ids.extend(delta.resolved_ids.iter().cloned());
+    }
+    for ids in [&mut sum.new_ids, &mut sum.resolved_ids] {
+        ids.sort_unstable();
+        ids.truncate(NAMED);
+    }
+    sum
+}
+
+fn by_id<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> BTreeMap<&'a FindingId, &'a Finding> {
+    findings.into_iter().map(|finding| (&finding.id, finding)).collect()
 }
 
 fn by_severity(findings: &[&Finding]) -> SeverityCounts {

@@ -87,11 +87,11 @@ fn a_rule_that_is_no_longer_selected_resolves_nothing() {
 #[test]
 fn a_delta_names_the_first_hundred_ids_in_order_and_counts_all() {
     let many: Vec<Finding> = (0..250).rev().map(|number| finding(number, Open)).collect();
-    let delta = Changes::between(&[], &many, |_| true).delta();
+    let delta = Changes::between([], &many, |_| true).delta();
     assert_eq!((delta.new, delta.new_ids.len(), delta.resolved_ids.len()), (250, 100, 0));
     assert!(delta.new_ids.is_sorted());
     assert_eq!(delta.new_ids[99], FindingId(format!("{:032x}", 99)));
-    let gone = Changes::between(&many, &[], |_| true);
+    let gone = Changes::between(&many, [], |_| true);
     assert_eq!((gone.delta().resolved, gone.delta().resolved_ids.len()), (250, 100));
     assert_eq!(gone.resolved_by_severity().high, 250);
     assert_eq!(gone.new_by_severity().total(), 0);

@@ -169,6 +169,30 @@ impl Store {
         self.newest(&findings(account, policy), |bytes, _| Document::unpack(bytes))
     }
 
+    /// The newest findings with a digest ([`RunRecord::findings_digest`](crate::model::RunRecord::findings_digest)); none: they are not kept
+    /// any more, or are damaged.
+    pub fn findings_with_digest(
+        &self,
+        account: &AccountKey,
+        policy: &Name,
+        digest: &str,
+    ) -> Result<Option<Found<CompleteRun>>, StoreError> {
+        for entry in Series::new(self.root.join(findings(account, policy))).entries()? {
+            match load(&entry, |bytes, _| CompleteRun::unpack(bytes)) {
+                Ok(value) if value.record.findings_digest == digest => {
+                    let reference = self.reference(&entry.path);
+                    return Ok(Some(Found {
+                        value,
+                        reference,
+                        passed_over: Vec::new(),
+                    }));
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
     /// Keeps the record of a run.
     pub fn put_run(&self, account: &AccountKey, policy: &Name, run: &StoredRun) -> Result<String, StoreError> {
         self.put(&runs(account, policy), run, KEEP_RUNS)
