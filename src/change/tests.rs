@@ -96,3 +96,15 @@ fn a_delta_names_the_first_hundred_ids_in_order_and_counts_all() {
     assert_eq!(gone.resolved_by_severity().high, 250);
     assert_eq!(gone.new_by_severity().total(), 0);
 }
+
+#[test]
+fn deltas_of_accounts_add_up() {
+    let many: Vec<Finding> = (0..90).map(|number| finding(2 * number, Open)).collect();
+    let others: Vec<Finding> = (0..90).map(|number| finding(2 * number + 1, Open)).collect();
+    let one = Changes::between([], &many, |_| true).delta();
+    let other = Changes::between(&others[..10], &others[5..], |_| true).delta();
+    let sum = sum([&one, &other]);
+    assert_eq!((sum.new, sum.resolved, sum.unchanged), (170, 5, 5));
+    assert_eq!(sum.new_ids.len(), 100);
+    assert!(sum.new_ids.is_sorted());
+}

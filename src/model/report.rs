@@ -236,7 +236,8 @@ pub struct RunRecord {
     /// Names of the exemptions in force.
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub exemptions: Vec<String>,
-    /// The snapshots it evaluated: the account's own first, then the first 19 others. The store's run record lists all.
+    /// The snapshots it evaluated: the account's own first, then others. A report lists up to 20 in its newest record and the account's
+    /// own in the others; the store's run record lists all.
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub snapshots: Vec<SnapshotRef>,
     /// How many snapshots it evaluated in all.

@@ -1,5 +1,6 @@
 //! Chunks: how `AuditReportChunk.spec.data` is written and read, how chunks are named, and how a generation of them joins back into findings.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
@@ -135,9 +136,9 @@ pub(super) fn encode(encoding: ChunkEncoding, text: &str) -> std::io::Result<Str
 }
 
 /// The JSON text of a chunk.
-fn unpack(encoding: ChunkEncoding, data: &str) -> Result<String, DecodeError> {
+fn unpack(encoding: ChunkEncoding, data: &str) -> Result<Cow<'_, str>, DecodeError> {
     if encoding == ChunkEncoding::Json {
-        return Ok(data.to_owned());
+        return Ok(Cow::Borrowed(data));
     }
     let packed = BASE64.decode(data)?;
     let mut text = String::new();
@@ -147,7 +148,7 @@ fn unpack(encoding: ChunkEncoding, data: &str) -> Result<String, DecodeError> {
     if text.len() > TEXT_LIMIT {
         Err(DecodeError::TooLarge)
     } else {
-        Ok(text)
+        Ok(Cow::Owned(text))
     }
 }
 

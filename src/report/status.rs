@@ -42,10 +42,14 @@ type Shortener = (&'static str, &'static [usize], fn(&mut ReportDocument, usize)
 /// what only the status says goes last.
 const SHORTENERS: &[Shortener] = &[
     ("history.snapshots", &[4, 1, 0], |document, length| {
-        document.history.iter_mut().for_each(|record| record.snapshots.truncate(length))
+        for record in &mut document.history {
+            record.snapshots.truncate(length);
+        }
     }),
     ("history.exemptions", &[10, 0], |document, length| {
-        document.history.iter_mut().for_each(|record| record.exemptions.truncate(length))
+        for record in &mut document.history {
+            record.exemptions.truncate(length);
+        }
     }),
     ("delta.ids", &[50, 20, 0], |document, length| {
         document.delta.new_ids.truncate(length);
@@ -58,11 +62,11 @@ const SHORTENERS: &[Shortener] = &[
     ("coverage.entries", &[0], entries_to),
     ("coverage.notEvaluated", &[0], not_evaluated_to),
     ("coverage.missingPermissions", &[5, 0], |document, length| {
-        document.coverage.missing_permissions.truncate(length)
+        document.coverage.missing_permissions.truncate(length);
     }),
     ("worst", &[0], worst_to),
     ("counts.byRule", &[20, 0], |document, length| {
-        document.counts.by_rule.truncate(length)
+        document.counts.by_rule.truncate(length);
     }),
     ("identities", &[0], |document, _| document.identities.clear()),
     ("history", &[0], history_to),
@@ -300,7 +304,11 @@ fn digest(entries: &[Entry<'_>]) -> String {
 fn history(previous: Option<&ReportDocument>, record: RunRecord, limit: u32) -> Vec<RunRecord> {
     let time = record.time;
     let before = previous.map(|document| document.history.as_slice()).unwrap_or_default();
-    let earlier = before.iter().filter(|earlier| earlier.time != time).cloned();
+    let earlier = before.iter().filter(|earlier| earlier.time != time).cloned().map(|mut record| {
+        // An organization's accounts are in the newest record alone: ten times twenty of them would fill the status.
+        record.snapshots.truncate(1);
+        record
+    });
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     std::iter::once(record).chain(earlier).take(limit).collect()
 }

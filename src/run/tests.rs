@@ -18,7 +18,7 @@ fn at(hour: i64) -> Timestamp {
     "2026-11-24T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_hours(hour)
 }
 
-fn policy(spec: Value) -> AuditPolicySpec {
+fn policy(spec: &Value) -> AuditPolicySpec {
     let mut whole = json!({"accountSelector": {}});
     whole.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
     serde_json::from_value(whole).unwrap()
@@ -67,7 +67,7 @@ impl Cluster {
             directory,
             store,
             catalogue: Catalogue::load().unwrap(),
-            policy: policy(json!({})),
+            policy: policy(&json!({})),
             report: None,
         }
     }
@@ -229,7 +229,7 @@ fn the_operator_and_the_command_line_find_the_same_bytes() {
 #[test]
 fn a_file_of_other_accounts_is_no_previous_run_of_this_one() {
     let catalogue = Catalogue::load().unwrap();
-    let policy = policy(json!({}));
+    let policy = policy(&json!({}));
     let both = [account(OWN, &["deploy"]), account(OTHER, &["deploy"])];
     let inputs = Inputs {
         snapshots: &both,
@@ -288,7 +288,7 @@ fn rules_that_the_policy_excludes_make_no_run_incomplete_and_resolve_nothing() {
     let mut cluster = Cluster::new();
     cluster.run(&[account(OWN, &["deploy"])], 0);
     let before = cluster.findings().len();
-    cluster.policy = policy(json!({"rules": {"exclude": ["AWS-EXC-01"]}}));
+    cluster.policy = policy(&json!({"rules": {"exclude": ["AWS-EXC-01"]}}));
     cluster.run(&[account(OWN, &["deploy"])], 6);
     let document = cluster.document();
     assert!(document.coverage.complete, "{:?}", document.coverage);
@@ -296,7 +296,7 @@ fn rules_that_the_policy_excludes_make_no_run_incomplete_and_resolve_nothing() {
     assert_eq!((document.delta.resolved, document.delta.withdrawn), (0, 1));
     assert_eq!(cluster.findings().len(), before - 1);
     // A policy that selects nothing has not looked.
-    cluster.policy = policy(json!({"rules": {"include": ["NO-SUCH-RULE"]}}));
+    cluster.policy = policy(&json!({"rules": {"include": ["NO-SUCH-RULE"]}}));
     cluster.run(&[account(OWN, &["deploy"])], 12);
     assert!(!cluster.document().coverage.complete);
 }

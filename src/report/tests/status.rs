@@ -161,7 +161,11 @@ fn an_ordinary_large_report_is_not_shortened() {
     };
     given.outcome.coverage = (0..30).map(entry).collect();
     given.outcome.exemptions.active = vec!["legacy-deployers".to_owned()];
-    let snapshots = [snapshot(ACCOUNT)];
+    // An organization of 100 accounts.
+    let snapshots: Vec<SnapshotRef> = (0..99)
+        .map(|number| snapshot(&format!("{number:012}")))
+        .chain([snapshot(ACCOUNT)])
+        .collect();
     let mut previous = first(&[]).document;
     previous.manifest.buckets = crate::report::MAX_BUCKETS;
     for run in 0..10 {
@@ -175,6 +179,13 @@ fn an_ordinary_large_report_is_not_shortened() {
     }
     assert_eq!(previous.manifest.chunks.len(), 128);
     assert_eq!(previous.history.len(), 10);
+    for (age, record) in previous.history.iter().enumerate() {
+        assert_eq!(
+            (record.snapshots.len(), record.snapshots_total),
+            (if age == 0 { 20 } else { 1 }, 100)
+        );
+        assert_eq!(record.snapshots[0].scope, ACCOUNT);
+    }
     assert_eq!(previous.truncation, None, "{} of {DOCUMENT_LIMIT} bytes", status_length(&previous));
 }
 
