@@ -45,6 +45,8 @@ pub struct Account {
     pub resource_control: Option<Vec<Level>>,
     /// Organization and path, where the account is a member of one that was read.
     pub(super) place: Option<(Arc<str>, Arc<str>)>,
+    /// Ids of all accounts of that organization.
+    pub(super) members: Vec<String>,
     /// The management account, which control policies do not bind (W2, W3).
     pub management: bool,
 }
@@ -334,6 +336,9 @@ impl Builder {
         let place = organized
             .zip(member)
             .map(|(organized, member)| (Arc::from(organized.id.as_str()), Arc::from(member.path.as_str())));
+        let members = organized.map_or_else(Vec::new, |organized| {
+            organized.accounts.iter().map(|member| member.id.clone()).collect()
+        });
         let management = organized.is_some_and(|organized| organized.management_account == *id);
         let service_control = account
             .service_control_policies
@@ -348,6 +353,7 @@ impl Builder {
             service_control,
             resource_control,
             place,
+            members,
             management,
         });
     }

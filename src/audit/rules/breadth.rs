@@ -1,6 +1,6 @@
 //! Grants that are too wide: everything, a whole service, all but a list.
 
-use super::{Gap, Judgement, Problem, Setting, Subject, any_of, short_name};
+use super::{Gap, Judgement, Problem, Setting, Subject, any_of, quoted_name};
 use crate::access::{Breadth, Grant};
 use crate::model::{IdentityKind, StatementRef, Verdict};
 use crate::snapshot::aws::section;
@@ -128,10 +128,10 @@ fn judge(subject: &Subject<'_>, discriminator: &str, named: &str, is_meant: impl
 }
 
 fn name(statement: &StatementRef) -> String {
-    let policy = short_name(&statement.policy);
+    let policy = quoted_name(&statement.policy);
     match &statement.via {
-        Some(group) => format!("{policy} through group {}", short_name(group)),
-        None => policy.to_owned(),
+        Some(group) => format!("{policy} through group {}", quoted_name(group)),
+        None => policy,
     }
 }
 
