@@ -1,5 +1,6 @@
 //! The core and the command line, on files alone.
 
+mod access;
 mod cases;
 mod snapshot;
 mod support;

@@ -1,7 +1,7 @@
 //! Three-valued formulas over open comparisons, the same for every provider. A decision is a formula: what is known is put in,
 //! what depends on the request stays, what could not be evaluated is [`Formula::Unknown`] and spreads only as far as it matters.
 
-use crate::model::{Residual, Verdict};
+use crate::model::{Atom, Residual, Verdict};
 
 /// An open comparison. Every comparison is false where its key is absent, so that no two of them cover every request.
 pub trait Leaf: Clone + Ord {
@@ -127,7 +127,12 @@ impl<L: Leaf> Formula<L> {
 
     /// The open condition; none where nothing is open or where it cannot be told whole.
     pub fn residual(&self) -> Option<Residual> {
-        if matches!(self, Self::True | Self::False) || self.holds_unknown() {
+        if self.holds_unknown() { None } else { self.partial_residual() }
+    }
+
+    /// The open condition, with an atom of the operator `NotEvaluable` for what could not be evaluated; none where nothing is open.
+    pub fn partial_residual(&self) -> Option<Residual> {
+        if matches!(self, Self::True | Self::False) {
             None
         } else {
             Some(self.tree())
@@ -137,8 +142,14 @@ impl<L: Leaf> Formula<L> {
     fn tree(&self) -> Residual {
         match self {
             Self::True => Residual::And(Vec::new()),
-            // `residual` keeps unknown parts out; an empty disjunction is false.
-            Self::False | Self::Unknown => Residual::Or(Vec::new()),
+            Self::False => Residual::Or(Vec::new()),
+            Self::Unknown => Residual::Atom(Atom {
+                key: String::new(),
+                operator: "NotEvaluable".to_owned(),
+                values: Vec::new(),
+                text: "something that cannot be evaluated".to_owned(),
+                caller_controlled: false,
+            }),
             Self::Is(leaf, positive) => leaf.residual(*positive),
             Self::All(members) => Residual::And(members.iter().map(Self::tree).collect()),
             Self::Any(members) => Residual::Or(members.iter().map(Self::tree).collect()),

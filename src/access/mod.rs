@@ -5,6 +5,7 @@ pub mod aws;
 pub mod formula;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -176,10 +177,10 @@ pub struct Grant {
     pub statement: StatementRef,
     /// True where the statement stands on the identity itself: an inline or directly attached policy; false through a group.
     pub direct: bool,
-    /// Each action pattern.
-    pub actions: Vec<Breadth>,
+    /// Each action pattern; shared by all identities that have the statement.
+    pub actions: Arc<[Breadth]>,
     /// Each resource pattern.
-    pub resources: Vec<Breadth>,
+    pub resources: Arc<[Breadth]>,
     /// What it grants after boundary, denies and the other layers read, asked for an action and a resource that no list can name
     /// inside the widest pattern: `Denied` means that other layers take the breadth away.
     pub effective: Verdict,

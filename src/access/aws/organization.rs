@@ -156,6 +156,11 @@ impl Organization {
         self.account_by_id.get(id).and_then(|at| self.accounts.get(*at))
     }
 
+    /// Whether the roles of every account were read whole.
+    pub(super) fn all_roles_read(&self) -> bool {
+        self.accounts.iter().all(|account| account.sections.state(section::ROLES).is_ok())
+    }
+
     /// An account's place in its organization.
     pub(super) fn place_of(&self, account: &str) -> Option<Place<'_>> {
         let (organization, path) = self.account(account)?.place.as_ref()?;

@@ -123,6 +123,11 @@ impl Pattern {
             .collect()
     }
 
+    /// For finding the widest of several: exact texts are the narrowest; among patterns, the more is written the narrower.
+    pub fn narrowness(&self) -> (bool, usize) {
+        (self.exact().is_some(), self.text().trim_matches('*').len())
+    }
+
     /// Whether it names exactly one text.
     pub fn exact(&self) -> Option<&str> {
         if let Self::Exact(text) = self { Some(text) } else { None }

@@ -55,7 +55,7 @@ impl Organization {
                     statement: reference(layer::TRUST, policy, statement),
                     from,
                     verdict: condition.verdict(),
-                    residual: condition.residual(),
+                    residual: condition.partial_residual(),
                 });
             }
         }
@@ -65,11 +65,11 @@ impl Organization {
 
 /// When the statement's conditions hold; what cannot be evaluated in it leaves that open (W17).
 fn conditions(statement: &Statement, lookup: &impl Lookup) -> Formula<Leaf> {
-    let sound = if statement.sound { Formula::True } else { Formula::Unknown };
+    let doubt = if statement.sound { Formula::True } else { Formula::Unknown };
     statement
         .conditions
         .iter()
-        .fold(sound, |formula, test| formula.and(test.evaluate(lookup)))
+        .fold(doubt, |formula, test| formula.and(test.evaluate(lookup)))
 }
 
 /// When a Deny keeps everybody out.

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use super::action::ActionPattern;
-use super::decide::Outcome;
+use super::decide::{Outcome, is_assumption};
 use super::pattern::Pattern;
 use super::question::{Asked, Unplaced, nothing};
 use super::statement::{Effect, Scope, Statement};
@@ -50,7 +50,12 @@ pub fn evaluate<'a, 's: 'a>(
                 exact = false;
                 break;
             }
-            match asked.evaluate(action.point(), &resource.point()) {
+            let action = action.point();
+            // A role that does not exist trusts nobody: where all roles were read, only those that exist answer.
+            if is_assumption(&action) && resource.exact().is_none() && asked.organization.all_roles_read() {
+                continue;
+            }
+            match asked.evaluate(action, &resource.point()) {
                 Ok(outcome) => {
                     let better = best.as_ref().is_none_or(|best| {
                         let (new, old) = (rank(outcome.formula.verdict()), rank(best.formula.verdict()));

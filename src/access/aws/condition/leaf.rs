@@ -230,6 +230,22 @@ impl Leaf {
         }
     }
 
+    /// Whether it holds for every value: `StringLike` with a lone `*`.
+    fn universal(&self) -> bool {
+        match &self.0.test {
+            Open::Present => true,
+            Open::Compare {
+                comparison: Comparison::StringLike,
+                reach: Reach::Single | Reach::SomeMatches,
+                operands,
+                ..
+            } => operands
+                .iter()
+                .any(|operand| matches!(operand.value, Parsed::Pattern(Pattern::Anything))),
+            Open::Compare { .. } | Open::Resource { .. } => false,
+        }
+    }
+
     fn same_key(&self, other: &Self) -> bool {
         self.0.key == other.0.key
     }
@@ -244,7 +260,7 @@ impl formula::Leaf for Leaf {
             return values.iter().all(|value| other.truth(&value.text) == Some(true));
         }
         match (&self.0.test, &other.0.test) {
-            (Open::Compare { .. }, Open::Present) => true,
+            (Open::Compare { .. } | Open::Present, _) if other.universal() => true,
             (
                 Open::Compare {
                     comparison: a,

@@ -1,0 +1,90 @@
+//! Wildcards in questions (cases-format.md): any match, or every match.
+
+use ciem::model::Verdict;
+use serde_json::json;
+
+use super::{PROD, QUEUE, allow, ask, deny, organization, policy, queue, role, user, user_with, with};
+use crate::support::builder::{AccountBuilder, trust_aws};
+
+#[test]
+fn any_match_takes_the_best_answer() {
+    let organization = user_with(&[allow("ec2:*", "*"), deny("ec2:Terminate*", "*")]);
+    ask(&user("a"), "ec2:*", "*").allowed(&organization);
+    ask(&user("a"), "ec2:Terminate*", "*").denied(&organization, "explicit-deny");
+    ask(&user("a"), "*", "*").allowed(&organization);
+    ask(&user("a"), "iam:*", "*").denied(&organization, "no-grant");
+}
+
+#[test]
+fn every_match_takes_the_worst_answer() {
+    let organization = user_with(&[allow("ec2:*", "*"), deny("ec2:Terminate*", "*")]);
+    ask(&user("a"), "ec2:*", "*").all().denied(&organization, "explicit-deny");
+    ask(&user("a"), "ec2:Start*", "*").all().allowed(&organization);
+    ask(&user("a"), "*", "*").all().denied(&organization, "no-grant");
+}
+
+#[test]
+fn one_named_action_inside_the_wildcard_is_found() {
+    let organization = user_with(&[allow("sqs:SendMessage", QUEUE)]);
+    ask(&user("a"), "sqs:*", "*").allowed(&organization);
+    ask(&user("a"), "sqs:Send*", "arn:aws:sqs:*:*:ord*").allowed(&organization);
+    ask(&user("a"), "sqs:Send*", "arn:aws:sqs:*:*:other*").denied(&organization, "no-grant");
+    ask(&user("a"), "sqs:*", "*").all().denied(&organization, "no-grant");
+}
+
+#[test]
+fn layers_are_intersected() {
+    let account = AccountBuilder::new(PROD)
+        .policy("limit", policy(&[allow("*:*Message", "arn:aws:sqs:*:*:*")]))
+        .user("a", |user| user.inline("p", policy(&[allow("sqs:Send*", "*")])).boundary("limit"));
+    let organization = organization(vec![account.build()]);
+    ask(&user("a"), "sqs:*", "*").allowed(&organization);
+    ask(&user("a"), "sqs:Receive*", "*").denied(&organization, "no-grant");
+    ask(&user("a"), "sqs:SendAll", QUEUE).denied(&organization, "permissions-boundary");
+}
+
+#[test]
+fn not_action_leaves_out_under_any_and_counts_under_all() {
+    let organization = user_with(&[json!({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"})]);
+    ask(&user("a"), "*", "*").allowed(&organization);
+    ask(&user("a"), "*", "*").all().denied(&organization, "no-grant");
+    ask(&user("a"), "iam:Get*", "*").denied(&organization, "no-grant");
+    ask(&user("a"), "s3:*", "*").all().allowed(&organization);
+}
+
+#[test]
+fn roles_that_exist_answer_for_a_wildcard_over_roles() {
+    let account = AccountBuilder::new(PROD)
+        .user("a", |user| user.inline("p", policy(&[allow("sts:AssumeRole", "*")])))
+        .user("b", |user| user)
+        .role("open", trust_aws(PROD), |role| role)
+        .role("shut", policy(&[]), |role| role);
+    let organization = organization(vec![account.build()]);
+    ask(&user("a"), "sts:AssumeRole", "arn:aws:iam::111111111111:role/*").allowed(&organization);
+    ask(&user("a"), "sts:AssumeRole", &role("sh*")).denied(&organization, "trust-policy");
+    assert_ne!(
+        ask(&user("b"), "sts:AssumeRole", &role("*")).of(&organization).verdict,
+        Verdict::Allowed
+    );
+}
+
+#[test]
+fn grants_of_resource_policies_are_found() {
+    let account = AccountBuilder::new(PROD).user("a", |user| user).resource(queue(&[with(
+        allow("sqs:SendMessage", "*"),
+        json!({"Principal": {"AWS": user("a")}}),
+    )]));
+    let organization = organization(vec![account.build()]);
+    ask(&user("a"), "sqs:*", "arn:aws:sqs:*:*:*").allowed(&organization);
+    ask(&user("a"), "sqs:*", "*").allowed(&organization);
+    ask(&user("a"), "sqs:Receive*", "*").denied(&organization, "no-grant");
+}
+
+#[test]
+fn conditional_and_unknown_come_between() {
+    let when = |action: &str| with(allow(action, "*"), json!({"Condition": {"StringEquals": {"key:x": "a"}}}));
+    let organization = user_with(&[when("ec2:Start*"), with(allow("ec2:Stop*", "*"), json!({"Effect": "allow"}))]);
+    assert_eq!(ask(&user("a"), "ec2:*", "*").of(&organization).verdict, Verdict::Conditional);
+    assert_eq!(ask(&user("a"), "ec2:Stop*", "*").of(&organization).verdict, Verdict::Unknown);
+    assert_eq!(ask(&user("a"), "ec2:Reboot*", "*").of(&organization).verdict, Verdict::Denied);
+}
