@@ -10,6 +10,7 @@ use super::pattern::Pattern;
 use super::question::Asked;
 use super::statement::{Effect, Scope, Statement};
 use super::subject::{Attached, Caller, CallerKind, Subject};
+use crate::access::formula::Formula;
 use crate::access::{Breadth, Grant};
 use crate::model::{IdentityKind, StatementRef, Verdict};
 
@@ -69,7 +70,7 @@ impl Organization {
                 Scope::AllBut(set) => Arc::from([Breadth::AllBut(set.written().map(str::to_owned).collect())]),
                 Scope::Missing | Scope::Unreadable => Arc::from([]),
             },
-            effective: formula.as_ref().map_or(Verdict::Unknown, |formula| formula.verdict()),
+            effective: formula.as_ref().map_or(Verdict::Unknown, Formula::verdict),
             residual: formula.ok().and_then(|formula| formula.residual()),
         }
     }

@@ -16,6 +16,8 @@ fn role_with(statements: Value) -> Value {
 #[case::among_others(json!([allow(json!(["s3:Get*", "*"]), json!(["arn:aws:s3:::b", "*"]))]), true)]
 #[case::deny_of_one_service_leaves_the_rest(json!([allow(json!("*"), json!("*")), deny(json!("iam:*"), json!("*"))]), true)]
 #[case::deny_of_some_resources_leaves_the_rest(json!([allow(json!("*"), json!("*")), deny(json!("*"), json!("arn:aws:s3:::b/*"))]), true)]
+#[case::whole_account(json!([allow(json!("*"), json!("arn:aws:*:*:111122223333:*"))]), true)]
+#[case::another_account(json!([allow(json!("*"), json!("arn:aws:*:*:444455556666:*"))]), false)]
 #[case::one_resource(json!([allow(json!("*"), json!("arn:aws:s3:::b"))]), false)]
 #[case::one_service(json!([allow(json!("s3:*"), json!("*"))]), false)]
 #[case::taken_away(json!([allow(json!("*"), json!("*")), deny(json!("*"), json!("*"))]), false)]
@@ -191,6 +193,9 @@ fn whole_services_are_one_finding_each() {
 /// `arn:aws:s3:::*` names all buckets and objects, so it is as wide as `*`; one region, one type or another account is less.
 #[rstest]
 #[case("s3:*", "arn:aws:s3:::*", true)]
+#[case("*", "arn:aws:s3:::*", true)]
+#[case("*", "arn:aws:iam::111122223333:*", true)]
+#[case("*", "arn:aws:s3:::logs-*", false)]
 #[case("dynamodb:*", "arn:aws:dynamodb:*:*:*", true)]
 #[case("iam:*", "arn:aws:iam::111122223333:*", true)]
 #[case("s3:*", "arn:aws:s3:::*/*", false)]

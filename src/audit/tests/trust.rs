@@ -219,7 +219,7 @@ fn everybody_is_found_however_it_is_written(#[case] principal: Value) {
     assert_eq!(found(&trusted(json!([trust(principal)])), "AWS-MAP-02").len(), 1);
 }
 
-/// Allow with NotPrincipal reads as public (W15).
+/// Allow with `NotPrincipal` reads as public (W15).
 #[test]
 fn everybody_but_somebody_is_everybody() {
     let statement = json!({"Effect": "Allow", "NotPrincipal": {"AWS": ROOT}, "Action": "sts:AssumeRole"});
