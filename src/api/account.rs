@@ -60,6 +60,7 @@ pub struct CloudAccountStatus {
     pub conditions: Vec<Condition>,
     /// The provider that was read; of a snapshot, the one its file says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Provider")]
     pub provider: Option<Provider>,
     /// The account, subscription, management group, tenant, project, folder, organization or cluster that was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]

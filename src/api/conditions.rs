@@ -28,6 +28,14 @@ pub const TRUNCATED: &str = "Truncated";
 
 /// Reasons: stable words for programs, in `reason` of conditions and Events.
 pub mod reason {
+    /// Nothing of the kind is configured.
+    pub const NOT_CONFIGURED: &str = "NotConfigured";
+    /// The operator may not read the Secret or ConfigMap that is named.
+    pub const REFERENCE_FORBIDDEN: &str = "ReferenceForbidden";
+    /// The API server did not answer, or refused for now.
+    pub const CLUSTER_UNAVAILABLE: &str = "ClusterUnavailable";
+    /// The report would have been larger than its bounds.
+    pub const SIZE_LIMIT: &str = "SizeLimit";
     /// The object was seen and nothing was tried yet.
     pub const PENDING: &str = "Pending";
     /// A new generation or a due time is being worked on.
@@ -175,4 +183,77 @@ pub fn is_true(conditions: &[Condition], kind: &str) -> bool {
 /// Kubernetes writes times to the second; with a fraction what is read back would differ from what was written.
 fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn condition(kind: &'static str, status: Status, reason: &'static str, generation: i64) -> NewCondition {
+        NewCondition {
+            kind,
+            status,
+            reason,
+            message: format!("{reason} in generation {generation}"),
+            observed_generation: Some(generation),
+        }
+    }
+
+    #[test]
+    fn the_time_moves_only_when_the_status_flips() {
+        let mut conditions = Vec::new();
+        upsert(
+            &mut conditions,
+            condition(READY, Status::Unknown, reason::PENDING, 1),
+            at("2026-01-01T00:00:00.9Z"),
+        );
+        assert_eq!(conditions[0].last_transition_time.0, at("2026-01-01T00:00:00Z"), "to the second");
+
+        upsert(
+            &mut conditions,
+            condition(READY, Status::True, reason::SUCCEEDED, 1),
+            at("2026-01-01T01:00:00Z"),
+        );
+        assert_eq!(conditions[0].last_transition_time.0, at("2026-01-01T01:00:00Z"));
+        let before = conditions.clone();
+
+        upsert(
+            &mut conditions,
+            condition(READY, Status::True, reason::SUCCEEDED, 1),
+            at("2026-01-01T02:00:00Z"),
+        );
+        assert_eq!(conditions, before, "an equal condition is no change");
+
+        upsert(
+            &mut conditions,
+            condition(READY, Status::True, reason::CURRENT, 2),
+            at("2026-01-01T03:00:00Z"),
+        );
+        assert_eq!(conditions[0].last_transition_time.0, at("2026-01-01T01:00:00Z"));
+        assert_eq!(conditions[0].reason, reason::CURRENT);
+        assert_eq!((conditions[0].observed_generation, conditions.len()), (Some(2), 1));
+        assert!(is_true(&conditions, READY) && !is_true(&conditions, STALE));
+    }
+
+    #[test]
+    fn reconciling_and_stalled_are_there_only_while_true() {
+        let now = at("2026-01-01T00:00:00Z");
+        let mut conditions = Vec::new();
+        for kind in [RECONCILING, STALLED] {
+            upsert(&mut conditions, condition(kind, Status::False, reason::PROGRESSING, 1), now);
+            assert_eq!(find(&conditions, kind), None);
+            upsert(&mut conditions, condition(kind, Status::True, reason::PROGRESSING, 1), now);
+            assert!(is_true(&conditions, kind));
+            upsert(&mut conditions, condition(kind, Status::Unknown, reason::PROGRESSING, 1), now);
+            assert_eq!(find(&conditions, kind), None);
+        }
+        upsert(&mut conditions, condition(TRUNCATED, Status::False, reason::COMPLETE, 1), now);
+        assert!(find(&conditions, TRUNCATED).is_some(), "others stay while False");
+        remove(&mut conditions, TRUNCATED);
+        assert!(conditions.is_empty());
+    }
 }

@@ -10,7 +10,7 @@ mod report;
 mod schema;
 
 pub use account::{AccountCoverage, AccountSpec, CallerIdentity, CloudAccount, CloudAccountStatus, Collection, Digests};
-pub use policy::{AuditPolicy, AuditPolicyStatus, ExemptionSummary, PolicySpec};
+pub use policy::{AuditPolicy, AuditPolicyStatus, ExemptionSummary, PendingRun, PolicySpec};
 pub use report::{AuditReport, AuditReportChunk, AuditReportChunkSpec, AuditReportSpec, AuditReportStatus, ObjectRef};
 pub use schema::{CrdError, crd_yaml, crds, crds_yaml};
 

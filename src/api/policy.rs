@@ -60,6 +60,12 @@ pub struct AuditPolicyStatus {
     /// When the next audit by schedule is due.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_run_time: Option<Timestamp>,
+    /// The last time by schedule, or of a run-now, whose audits have all ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_schedule_time: Option<Timestamp>,
+    /// A new value of the annotation `ciem.dev/run-now` that is being handled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_run: Option<PendingRun>,
     /// The value of the annotation `ciem.dev/run-now` that was handled last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_run_now: Option<String>,
@@ -71,6 +77,17 @@ pub struct AuditPolicyStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
     pub unknown_names: Vec<String>,
+}
+
+/// A run that was asked for by annotation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PendingRun {
+    /// The annotation's value.
+    #[schemars(length(max = 256))]
+    pub value: String,
+    /// When the operator saw it first: what was collected before does not count.
+    pub since: Timestamp,
 }
 
 /// How the exemptions of a policy stand.

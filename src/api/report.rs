@@ -1,5 +1,6 @@
 //! The kinds AuditReport and AuditReportChunk. The operator alone writes them.
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
 use schemars::JsonSchema;
@@ -56,6 +57,12 @@ pub struct AuditReportStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
+    /// The `metadata.generation` of the AuditPolicy that was evaluated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_generation: Option<i64>,
+    /// When the snapshot that was evaluated was collected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collected_at: Option<Timestamp>,
     /// The summary; none before the first audit.
     #[serde(flatten, deserialize_with = "document_or_none")]
     pub document: Option<ReportDocument>,
@@ -91,6 +98,7 @@ pub struct AuditReportChunkSpec {
     /// The AuditReport that it belongs to.
     pub report_ref: ObjectRef,
     /// Which part of the identities: the bucket that the hash of the identity falls into.
+    #[schemars(range(max = 65_535))]
     pub bucket: u32,
     /// How `data` is written: `json` is JSON text, `gzip` the same compressed, in base64.
     pub encoding: ChunkEncoding,

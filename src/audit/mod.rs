@@ -81,6 +81,17 @@ pub struct PolicyProblem {
     pub reason: String,
 }
 
+/// Ids of the rules of a provider that a policy selects.
+pub fn selected_rules(catalogue: &Catalogue, policy: &AuditPolicySpec, provider: Provider) -> BTreeSet<String> {
+    let selection = Selection::read(catalogue, policy, provider);
+    selection.rules.iter().map(|selected| selected.rule.id.clone()).collect()
+}
+
+/// What of a policy this version does not know or cannot use, sorted.
+pub fn policy_problems(catalogue: &Catalogue, policy: &AuditPolicySpec) -> Vec<PolicyProblem> {
+    selection::problems(catalogue, policy)
+}
+
 /// Audits one account.
 pub fn audit(input: &AuditInput<'_>) -> AuditOutcome {
     let entitlements = input.universe.covering(input.provider, input.scope);

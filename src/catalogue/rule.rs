@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Provider, Severity};
 
 /// What is checked, and everything there is to say about it. The predicate that computes it is in `audit`, found by `check`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rule {
     /// `AWS-EXC-01`.
@@ -43,7 +43,7 @@ pub struct Rule {
 }
 
 /// Which part of the audit a rule belongs to (catalogue.md §3): the category of its findings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Step {
     /// Which identities there are, and in what state.
@@ -69,7 +69,7 @@ impl Step {
 }
 
 /// A value that a policy can set for a rule.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Parameter {
     /// What holds where the policy says nothing; its kind is the kind that a policy must give.
@@ -79,7 +79,7 @@ pub struct Parameter {
 }
 
 /// Value of a parameter.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum ParameterValue {
     /// A whole number.
@@ -109,7 +109,7 @@ impl ParameterValue {
 }
 
 /// How to fix what a rule finds.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RemediationText {
     /// What sort of change.
@@ -119,7 +119,7 @@ pub struct RemediationText {
 }
 
 /// What sort of change fixes it (catalogue.md §3.0).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RemediationKind {
     /// Take the grant away.

@@ -6,6 +6,7 @@ mod coverage;
 mod decision;
 mod duration;
 mod finding;
+mod form;
 mod ids;
 mod policy;
 mod report;

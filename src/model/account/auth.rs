@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::cel;
+use crate::model::{cel, form};
 
 /// The identity that reads an AWS account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -47,7 +47,7 @@ pub struct WebIdentity {
     /// ARN of the role.
     #[schemars(
         length(max = 640),
-        regex(pattern = r"^arn:aws(-[a-z]+)*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$")
+        regex(pattern = form::ROLE_ARN)
     )]
     pub role_arn: String,
     /// The ServiceAccount whose token is presented.
@@ -65,7 +65,7 @@ pub struct ServiceAccountRef {
     /// Its name.
     #[schemars(
         length(max = 253),
-        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+        regex(pattern = form::OBJECT_NAME)
     )]
     pub name: String,
 }
@@ -78,13 +78,13 @@ pub struct RoleHop {
     /// ARN of the role.
     #[schemars(
         length(max = 640),
-        regex(pattern = r"^arn:aws(-[a-z]+)*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$")
+        regex(pattern = form::ROLE_ARN)
     )]
     pub role_arn: String,
     /// The external id that the role's trust policy asks for. Not with type `Ambient`: there the operator derives it and publishes it in
     /// `status.externalId`, so that nobody can borrow the operator for a role of somebody else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 2, max = 1224), regex(pattern = r"^[A-Za-z0-9_+=,.@:/-]+$"))]
+    #[schemars(length(min = 2, max = 1224), regex(pattern = form::EXTERNAL_ID))]
     pub external_id: Option<String>,
     /// Session tags; the caller needs `sts:TagSession`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -99,7 +99,7 @@ pub struct AwsSecretRef {
     /// Name of the Secret in the CloudAccount's namespace.
     #[schemars(
         length(max = 253),
-        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+        regex(pattern = form::OBJECT_NAME)
     )]
     pub name: String,
     /// What the Secret holds: an access key.
@@ -123,15 +123,15 @@ pub enum AwsSecretType {
 pub struct AwsSecretKeys {
     /// Key of the access key id. Absent: `AWS_ACCESS_KEY_ID`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = form::DATA_KEY))]
     pub access_key_id: Option<String>,
     /// Key of the secret access key. Absent: `AWS_SECRET_ACCESS_KEY`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = form::DATA_KEY))]
     pub secret_access_key: Option<String>,
     /// Key of the session token. Absent: `AWS_SESSION_TOKEN`, where the Secret has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = form::DATA_KEY))]
     pub session_token: Option<String>,
 }
 
@@ -168,7 +168,7 @@ pub enum AzureAuthType {
 #[serde(rename_all = "camelCase")]
 pub struct AzureWorkloadIdentity {
     /// Application (client) id, a GUID in lower case.
-    #[schemars(length(max = 36), regex(pattern = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"))]
+    #[schemars(length(max = 36), regex(pattern = form::GUID))]
     pub client_id: String,
     /// The ServiceAccount whose token is presented.
     pub service_account_ref: ServiceAccountRef,
@@ -186,7 +186,7 @@ pub struct AzureSecretRef {
     /// Name of the Secret in the CloudAccount's namespace.
     #[schemars(
         length(max = 253),
-        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+        regex(pattern = form::OBJECT_NAME)
     )]
     pub name: String,
     /// What the Secret holds: a client secret or a certificate with its private key.
@@ -194,7 +194,7 @@ pub struct AzureSecretRef {
     pub kind: AzureSecretType,
     /// Application (client) id, a GUID in lower case. Absent: it is in the Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 36), regex(pattern = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"))]
+    #[schemars(length(max = 36), regex(pattern = form::GUID))]
     pub client_id: Option<String>,
     /// Under which keys of the Secret the parts are. Absent parts have their default names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -216,19 +216,19 @@ pub enum AzureSecretType {
 pub struct AzureSecretKeys {
     /// Key of the application id. Absent: `AZURE_CLIENT_ID`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = form::DATA_KEY))]
     pub client_id: Option<String>,
     /// Key of the client secret. Absent: `AZURE_CLIENT_SECRET`. With type `AzureClientSecret`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = form::DATA_KEY))]
     pub client_secret: Option<String>,
     /// Key of the certificate and private key. Absent: `AZURE_CLIENT_CERTIFICATE`. With type `AzureCertificate`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = form::DATA_KEY))]
     pub certificate: Option<String>,
     /// Key of the private key's password. Absent: `AZURE_CLIENT_CERTIFICATE_PASSWORD`, where the Secret has it. With type `AzureCertificate`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = form::DATA_KEY))]
     pub certificate_password: Option<String>,
 }
 
@@ -288,7 +288,7 @@ pub struct GcpSecretRef {
     /// Name of the Secret in the CloudAccount's namespace.
     #[schemars(
         length(max = 253),
-        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+        regex(pattern = form::OBJECT_NAME)
     )]
     pub name: String,
     /// What the Secret holds: a service account key.
@@ -312,7 +312,7 @@ pub enum GcpSecretType {
 pub struct GcpSecretKeys {
     /// Key of the JSON file. Absent: `key.json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = form::DATA_KEY))]
     pub key: Option<String>,
 }
 

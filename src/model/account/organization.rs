@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::cel;
+use crate::model::{cel, form};
 
 /// Discovery of the accounts that belong to this one: members of the AWS organization, subscriptions below an Azure scope, projects
 /// below a Google Cloud scope. The operator creates a CloudAccount for each, labelled and owned by this one. A CloudAccount that
@@ -19,7 +19,7 @@ pub struct Organization {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 500),
-        inner(length(max = 128), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9_().:-]*$")),
+        inner(length(max = 128), regex(pattern = form::UNIT_OR_ACCOUNT)),
         extend("x-kubernetes-list-type" = "set")
     )]
     pub include: Vec<String>,
@@ -27,7 +27,7 @@ pub struct Organization {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 500),
-        inner(length(max = 128), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9_().:-]*$")),
+        inner(length(max = 128), regex(pattern = form::UNIT_OR_ACCOUNT)),
         extend("x-kubernetes-list-type" = "set")
     )]
     pub exclude: Vec<String>,
@@ -37,7 +37,7 @@ pub struct Organization {
     pub member_role_name: Option<String>,
     /// The external id that these roles ask for; with provider AWS, and not with type `Ambient`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 2, max = 1224), regex(pattern = r"^[A-Za-z0-9_+=,.@:/-]+$"))]
+    #[schemars(length(min = 2, max = 1224), regex(pattern = form::EXTERNAL_ID))]
     pub member_external_id: Option<String>,
 }
 

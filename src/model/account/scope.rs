@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{AwsAuth, AzureAuth, GcpAuth};
-use crate::model::cel;
+use crate::model::{cel, form};
 
 /// An AWS account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -24,7 +24,7 @@ pub struct AwsAccount {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 64),
-        inner(length(max = 32), regex(pattern = r"^[a-z]{2,5}(-[a-z]+)+-[0-9]{1,2}$")),
+        inner(length(max = 32), regex(pattern = form::REGION)),
         extend("x-kubernetes-list-type" = "set")
     )]
     pub regions: Vec<String>,
@@ -38,7 +38,7 @@ pub struct AwsAccount {
 #[schemars(extend("x-kubernetes-validations" = azure_rules()))]
 pub struct AzureAccount {
     /// The Entra tenant (directory) id, a GUID in lower case. It cannot be changed.
-    #[schemars(length(max = 36), regex(pattern = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"))]
+    #[schemars(length(max = 36), regex(pattern = form::GUID))]
     pub tenant_id: String,
     /// What of the tenant is read. It cannot be changed.
     pub scope: AzureScope,
@@ -131,7 +131,7 @@ pub struct KubernetesCluster {
     /// Issuer of the cluster's ServiceAccount tokens, which links its Pods to cloud identities. Absent: what the API server's
     /// discovery document says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 512), regex(pattern = r"^https://[^\s?#]+$"))]
+    #[schemars(length(max = 512), regex(pattern = form::ISSUER))]
     pub oidc_issuer: Option<String>,
 }
 
@@ -173,12 +173,12 @@ pub struct KeyRef {
     /// Name of the object.
     #[schemars(
         length(max = 253),
-        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+        regex(pattern = form::OBJECT_NAME)
     )]
     pub name: String,
     /// The key that holds the snapshot. It may be left out where the object has only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = form::DATA_KEY))]
     pub key: Option<String>,
 }
 
@@ -188,7 +188,7 @@ pub struct KeyRef {
 #[schemars(extend("x-kubernetes-validations" = store_rules()))]
 pub struct StoreRef {
     /// Path of the file, relative to the folder of the CloudAccount's namespace in the store, such as `2026/december.json.zst`.
-    #[schemars(length(min = 1, max = 512))]
+    #[schemars(length(max = 512))]
     pub path: String,
 }
 
@@ -241,7 +241,7 @@ fn azure_rules() -> Vec<Value> {
 
 fn azure_scope_rules() -> Vec<Value> {
     vec![cel::rule(
-        "self.type == 'ManagementGroup' || self.id.matches('^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$')",
+        format!("self.type == 'ManagementGroup' || self.id.matches('{}')", form::GUID),
         "the id of a subscription or tenant is a GUID in lower case",
         ".id",
     )]

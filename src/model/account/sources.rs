@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::{Duration, cel};
+use crate::model::{Duration, cel, form};
 
 /// How usage evidence is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -79,7 +79,7 @@ pub struct S3Logs {
     #[schemars(length(min = 1, max = 200), regex(pattern = r"^[A-Za-z0-9!_.*'()-]+(/[A-Za-z0-9!_.*'()-]+)*$"))]
     pub prefix: Option<String>,
     /// Region of the bucket.
-    #[schemars(length(max = 32), regex(pattern = r"^[a-z]{2,5}(-[a-z]+)+-[0-9]{1,2}$"))]
+    #[schemars(length(max = 32), regex(pattern = form::REGION))]
     pub region: String,
 }
 
@@ -88,7 +88,7 @@ pub struct S3Logs {
 #[serde(rename_all = "camelCase")]
 pub struct Athena {
     /// Region of the table.
-    #[schemars(length(max = 32), regex(pattern = r"^[a-z]{2,5}(-[a-z]+)+-[0-9]{1,2}$"))]
+    #[schemars(length(max = 32), regex(pattern = form::REGION))]
     pub region: String,
     /// Database of the table.
     #[schemars(length(max = 255), regex(pattern = r"^[A-Za-z0-9_]+$"))]
@@ -107,7 +107,7 @@ pub struct Athena {
 #[serde(rename_all = "camelCase")]
 pub struct LogAnalytics {
     /// Id of the workspace, a GUID in lower case.
-    #[schemars(length(max = 36), regex(pattern = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"))]
+    #[schemars(length(max = 36), regex(pattern = form::GUID))]
     pub workspace_id: String,
 }
 
@@ -217,7 +217,7 @@ pub struct Execution {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(max = 253),
-        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+        regex(pattern = form::OBJECT_NAME)
     )]
     pub service_account_name: Option<String>,
 }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::{IdentitySelector, ResourceSelector, cel};
+use crate::model::{IdentitySelector, ResourceSelector, cel, form};
 
 /// Findings that are accepted for a time. All of `rules`, `accounts`, `identity` and `resource` must fit.
 ///
@@ -16,12 +16,12 @@ use crate::model::{IdentitySelector, ResourceSelector, cel};
 #[schemars(extend("x-kubernetes-validations" = rules()))]
 pub struct Exemption {
     /// Name of the exemption; exempted findings name it.
-    #[schemars(length(max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    #[schemars(length(max = 63), regex(pattern = form::ENTRY_NAME))]
     pub name: String,
     /// Rules whose findings it covers: ids or patterns of ids, such as `AWS-INV-*`.
     #[schemars(
         length(min = 1, max = 100),
-        inner(length(max = 64), regex(pattern = r"^[A-Za-z0-9*][A-Za-z0-9._*-]*$")),
+        inner(length(max = 64), regex(pattern = form::RULE_PATTERN)),
         extend("x-kubernetes-list-type" = "set")
     )]
     pub rules: Vec<String>,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{IdentitySelector, ResourceSelector, Severity};
+use crate::model::{IdentitySelector, ResourceSelector, Severity, form};
 
 /// What identities are for: "no service account may delete production storage", "deployment pipelines may only change
 /// configuration", "only finance administers billing" (all but finance: Never).
@@ -11,7 +11,7 @@ use crate::model::{IdentitySelector, ResourceSelector, Severity};
 #[serde(rename_all = "camelCase")]
 pub struct Guardrail {
     /// Name of the guardrail; findings name it.
-    #[schemars(length(max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    #[schemars(length(max = 63), regex(pattern = form::ENTRY_NAME))]
     pub name: String,
     /// Why it stands, for those who get its findings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,7 +74,7 @@ pub struct AccessPattern {
 #[serde(rename_all = "camelCase")]
 pub struct SensitiveData {
     /// Name for it, such as `customer-records`.
-    #[schemars(length(max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    #[schemars(length(max = 63), regex(pattern = form::ENTRY_NAME))]
     pub name: String,
     /// The resources that hold it.
     pub resources: ResourceSelector,

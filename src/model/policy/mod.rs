@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{AccountSelector, Severity, cel, is_default};
+use super::{AccountSelector, Severity, cel, form, is_default};
 
 /// What to check in which accounts, when, what is exempt, and what is reported.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -122,7 +122,7 @@ pub struct RuleSelection {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 200),
-        inner(length(max = 128), regex(pattern = r"^[A-Za-z0-9*][A-Za-z0-9._:/*-]*$")),
+        inner(length(max = 128), regex(pattern = form::RULE_CHOICE)),
         extend("x-kubernetes-list-type" = "set")
     )]
     pub include: Vec<String>,
@@ -130,7 +130,7 @@ pub struct RuleSelection {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 200),
-        inner(length(max = 128), regex(pattern = r"^[A-Za-z0-9*][A-Za-z0-9._:/*-]*$")),
+        inner(length(max = 128), regex(pattern = form::RULE_CHOICE)),
         extend("x-kubernetes-list-type" = "set")
     )]
     pub exclude: Vec<String>,
@@ -149,7 +149,7 @@ pub struct RuleSelection {
 #[serde(rename_all = "camelCase")]
 pub struct SeverityOverride {
     /// Id of the rule.
-    #[schemars(length(max = 64), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"))]
+    #[schemars(length(max = 64), regex(pattern = form::RULE))]
     pub rule: String,
     /// The severity of its findings.
     pub severity: Severity,
@@ -160,7 +160,7 @@ pub struct SeverityOverride {
 #[serde(rename_all = "camelCase")]
 pub struct RuleParameter {
     /// Id of the rule.
-    #[schemars(length(max = 64), regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"))]
+    #[schemars(length(max = 64), regex(pattern = form::RULE))]
     pub rule: String,
     /// Name of the parameter, as `ciem rules` lists it.
     #[schemars(length(max = 64), regex(pattern = r"^[A-Za-z][A-Za-z0-9]*$"))]
@@ -180,7 +180,7 @@ pub struct Trusted {
         length(max = 500),
         inner(
             length(max = 128),
-            regex(pattern = r"^([0-9]{12}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9])$")
+            regex(pattern = form::ACCOUNT)
         ),
         extend("x-kubernetes-list-type" = "set")
     )]
@@ -189,7 +189,7 @@ pub struct Trusted {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 500),
-        inner(length(max = 36), regex(pattern = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")),
+        inner(length(max = 36), regex(pattern = form::GUID)),
         extend("x-kubernetes-list-type" = "set")
     )]
     pub tenants: Vec<String>,
@@ -206,7 +206,7 @@ pub struct Trusted {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 500),
-        inner(length(max = 512), regex(pattern = r"^https://[^\s?#]+$")),
+        inner(length(max = 512), regex(pattern = form::ISSUER)),
         extend("x-kubernetes-list-type" = "set")
     )]
     pub issuers: Vec<String>,
@@ -229,6 +229,7 @@ fn scoring_tables(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         "maxProperties": 16,
         "additionalProperties": {
             "type": "object",
+            "description": "Name of an entry → its weight in thousandths.",
             "maxProperties": 64,
             "additionalProperties": {"type": "integer", "format": "int32", "minimum": 0, "maximum": 1000},
         },
@@ -237,7 +238,7 @@ fn scoring_tables(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 
 fn cron_rules() -> Vec<Value> {
     vec![cel::scalar_rule(
-        "self.matches('^(@(hourly|daily|midnight|weekly|monthly|yearly|annually)|[0-9*][0-9*,/-]*( [0-9*?L][0-9A-Za-z*?,/#-]*){4})$')",
+        "self.matches('^(@(hourly|daily|midnight|weekly|monthly|yearly|annually)|[0-9*][0-9*,/-]*( [0-9A-Za-z*?][0-9A-Za-z*?,/#-]*){4})$')",
         "write five fields (minute, hour, day of month, month, day of week) with one space between them, such as '0 5 * * 1-5', or @daily",
     )]
 }

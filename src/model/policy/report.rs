@@ -10,7 +10,9 @@ use crate::model::{FindingState, Severity, is_default};
 #[serde(rename_all = "camelCase")]
 pub struct ReportSettings {
     /// The least severity that is stored in report chunks. Less severe findings are counted only. Absent: `Info`, everything.
+    // `with`: an optional enum would lose this text in the definition, which kube replaces by the enum's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Severity")]
     pub min_severity: Option<Severity>,
     /// The states of findings that are stored in report chunks: `Open`, `Exempted`, `Unverified`. Others are counted only. Absent: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -87,6 +89,7 @@ pub struct OpenReports {
     pub enabled: bool,
     /// The least severity that is written. Absent: `High`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Severity")]
     pub min_severity: Option<Severity>,
     /// The most results in one Report, 1 to 1000. Absent: 1000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
