@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::pattern::Pattern;
+use super::pattern::{LONG, Pattern};
 use crate::access::Breadth;
 
 /// An action in lower case.
@@ -77,9 +77,14 @@ impl ActionPattern {
 
     /// An action inside it that no catalogue knows.
     pub fn point(&self) -> Action {
+        self.point_of(LONG)
+    }
+
+    /// The same, with so many characters for each `*` of the name.
+    pub fn point_of(&self, length: usize) -> Action {
         Action {
             service: self.service.point(),
-            name: self.name.point(),
+            name: self.name.point_of(length),
         }
     }
 
