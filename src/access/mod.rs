@@ -132,6 +132,8 @@ pub struct LayerAnswer {
 pub struct Identity {
     /// Its global name.
     pub key: IdentityRef,
+    /// The scope whose snapshot holds it, where its findings belong: `key.scope`, but for objects of other accounts in one file.
+    pub read_from: String,
     /// Path in the provider's own tree (`/aws-service-role/…`), empty where there is none.
     pub path: String,
     /// Tags or labels.
@@ -166,7 +168,8 @@ pub enum Breadth {
     Some(String),
 }
 
-/// One allow statement that reaches an identity, as written and as it works out.
+/// One allow statement that reaches an identity, as written and as it works out. A statement that names several services whole is one
+/// grant for each of them, and one for the rest, as other layers may take away the one and not the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     /// Where it stands.
@@ -202,7 +205,9 @@ pub struct Trust {
     pub statement: StatementRef,
     /// Who is trusted.
     pub from: Trusted,
-    /// The condition under which it holds, with the provider's keys; none: always.
+    /// Whether the statement holds: `Allowed`, `Conditional`, or `Unknown` where its condition could not be evaluated.
+    pub verdict: Verdict,
+    /// The condition under which it holds, with the provider's keys; none: always, or not known.
     pub residual: Option<Residual>,
 }
 

@@ -40,6 +40,14 @@ impl Universe {
         Self { members, unsupported }
     }
 
+    /// A universe of entitlements that were built elsewhere.
+    pub fn of(members: Vec<Box<dyn Entitlements>>) -> Self {
+        Self {
+            members,
+            unsupported: Vec::new(),
+        }
+    }
+
     /// The entitlements of every provider that was read.
     pub fn members(&self) -> impl Iterator<Item = &dyn Entitlements> {
         self.members.iter().map(AsRef::as_ref)

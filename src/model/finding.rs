@@ -78,7 +78,7 @@ pub struct Evidence {
     pub summary: String,
     /// The statements that grant it, in the order of the grant path.
     pub statements: Vec<StatementRef>,
-    /// True where statements were dropped to bound the report's size.
+    /// True where statements, and with them the remediation's artefacts, were dropped to bound the report's size.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub truncated: bool,
 }

@@ -21,7 +21,7 @@ pub struct ReportDocument {
     pub engine: String,
     /// Version of the rule catalogue.
     pub rule_catalogue: String,
-    /// Start of the last run. It changes only when something in the report changes, or when a run ends differently.
+    /// Start of the last run that wrote this report; an unchanged run renews it, so that old findings never look current.
     pub last_run_time: Timestamp,
     /// Start of the last run that read everything it needed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -155,8 +155,11 @@ pub struct Delta {
     pub new: u32,
     /// Findings that are gone.
     pub resolved: u32,
-    /// Findings that were there before.
+    /// Findings that were there before and still hold; those that could not be verified are not among them.
     pub unchanged: u32,
+    /// Findings that are left out because the policy no longer selects their rule: nobody fixed them.
+    #[serde(default)]
+    pub withdrawn: u32,
     /// The first 100 new ids, sorted.
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub new_ids: Vec<FindingId>,
@@ -184,18 +187,29 @@ pub struct CoverageSummary {
     /// Read permissions that the collector lacks, the first 20.
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub missing_permissions: Vec<String>,
+    /// How many permissions it lacks in all.
+    #[serde(default)]
+    pub missing_permissions_total: u32,
 }
 
 /// What was left out to stay within the size bounds (operator-conventions §2.4, 6). The store has everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Truncation {
-    /// The step reached: `EvidenceDropped`, `LowSeverityDropped`, `CappedPerRule`, `SummaryOnly`, `StatusShortened`.
+    /// The last step that was needed anywhere: `EvidenceDropped`, `LowSeverityDropped`, `CappedPerRule`, `SummaryOnly`;
+    /// `StatusShortened` where all findings are in the chunks.
     pub reason: String,
-    /// Findings whose statements were dropped.
+    /// Findings that are in a chunk without their statements and remediation artefacts.
     pub evidence_dropped: u32,
     /// Findings that are in the counts but in no chunk.
     pub findings_dropped: SeverityCounts,
+    /// Step → findings it touched; `EvidenceDropped` holds those of `evidenceDropped`, the others add up to `findingsDropped`.
+    #[serde(default)]
+    pub steps: BTreeMap<String, u32>,
+    /// The lists of this status that were shortened or emptied, in the order in which that happened, e.g. `history.snapshots`.
+    #[serde(default)]
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub status_shortened: Vec<String>,
 }
 
 /// One past run, small.
@@ -212,6 +226,9 @@ pub struct RunRecord {
     pub resolved: u32,
     /// Generation of the chunks it left.
     pub generation: String,
+    /// SHA-256 of the run's complete findings as JSON Lines, whatever of them is in the chunks: what the store's file hashes to.
+    #[serde(default)]
+    pub findings_digest: String,
     /// Version of ciem that evaluated.
     pub engine: String,
     /// Version of the rule catalogue.
@@ -219,9 +236,12 @@ pub struct RunRecord {
     /// Names of the exemptions in force.
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub exemptions: Vec<String>,
-    /// The snapshots it evaluated.
+    /// The snapshots it evaluated: the account's own first, then the first 19 others. The store's run record lists all.
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub snapshots: Vec<SnapshotRef>,
+    /// How many snapshots it evaluated in all.
+    #[serde(default)]
+    pub snapshots_total: u32,
 }
 
 /// Names a snapshot by its digests.
@@ -242,10 +262,16 @@ pub struct SnapshotRef {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
-    /// Digest over the chunk references: equal generations have equal findings.
+    /// Digest over the names of the chunks, which hold the digests of their contents: equal generations have equal chunks.
     pub generation: String,
     /// Number of buckets, a power of two; grows by splitting when a chunk would be too large.
     pub buckets: u32,
+    /// How chunks are written unless one needs gzip to stay within its bound; each chunk says its own.
+    #[serde(default)]
+    pub encoding: ChunkEncoding,
+    /// Findings that are in the counts but in no chunk because the policy's report settings leave them out.
+    #[serde(default)]
+    pub filtered: u32,
     /// The chunks, sorted by name.
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub chunks: Vec<ChunkRef>,
@@ -266,9 +292,10 @@ pub struct ChunkRef {
 }
 
 /// How `AuditReportChunk.spec.data` is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ChunkEncoding {
     /// JSON text.
+    #[default]
     #[serde(rename = "json")]
     Json,
     /// gzip of the JSON text, in base64.

@@ -58,6 +58,9 @@ pub struct Section {
     pub digest: String,
     /// Which of the two digests it belongs to.
     pub kind: SectionKind,
+    /// Permissions that the collector lacked, sorted: with them it would have read more.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub missing_permissions: Vec<String>,
     /// Why it is not whole, where it is not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
@@ -141,6 +144,7 @@ impl Section {
             source: source.into(),
             status,
             reason: Some(reason.into()),
+            missing_permissions: Vec::new(),
             at: None,
             kind,
             digest: sha256(content.get().as_bytes()),
@@ -160,6 +164,7 @@ impl Section {
             source: source.into(),
             status: SectionStatus::Read,
             reason: None,
+            missing_permissions: Vec::new(),
             at,
             kind,
             digest,

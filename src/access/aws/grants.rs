@@ -1,6 +1,6 @@
 //! The allow statements that reach an identity, as written and as they work out.
 
-use super::action::ActionPattern;
+use super::action::{ActionPattern, ActionSet};
 use super::decide::{Evaluation, layer};
 use super::organization::Organization;
 use super::pattern::Pattern;
@@ -23,12 +23,15 @@ impl Organization {
                 statements
                     .iter()
                     .filter(|statement| statement.effect == Effect::Allow)
-                    .map(move |statement| self.grant(subject, policy, statement))
+                    .flat_map(move |statement| {
+                        let parts = parts(&statement.actions).into_iter();
+                        parts.map(move |part| self.grant(subject, policy, statement, part))
+                    })
             })
         })
     }
 
-    fn grant(&self, subject: &Subject, policy: &Attached, statement: &Statement) -> Grant {
+    fn grant(&self, subject: &Subject, policy: &Attached, statement: &Statement, part: Part) -> Grant {
         let kind = match subject.kind {
             IdentityKind::Role => CallerKind::Role(subject, None),
             IdentityKind::Group => CallerKind::Group(subject),
@@ -42,7 +45,7 @@ impl Organization {
                 asked: &subject.arn,
             },
         );
-        let action = widest_action(statement).point();
+        let action = part.widest.point();
         let request = asked.place(action.clone(), "*").ok();
         let resource = request.map_or(Pattern::Anything, |(request, _)| match &statement.resources {
             Scope::Only(set) => widest(set.patterns(&request)),
@@ -57,11 +60,7 @@ impl Organization {
         Grant {
             statement: reference(layer::IDENTITY, policy, statement),
             direct: policy.via.is_none(),
-            actions: match &statement.actions {
-                Scope::Only(set) => set.breadths(),
-                Scope::AllBut(set) => vec![Breadth::AllBut(set.written().map(str::to_owned).collect())],
-                Scope::Missing | Scope::Unreadable => Vec::new(),
-            },
+            actions: part.actions,
             resources: match &statement.resources {
                 Scope::Only(set) => set.breadths(),
                 Scope::AllBut(set) => vec![Breadth::AllBut(set.written().map(str::to_owned).collect())],
@@ -84,19 +83,62 @@ pub(super) fn reference(layer: &str, policy: &Attached, statement: &Statement) -
     }
 }
 
-/// The widest action pattern; `NotAction` reaches services that nobody has heard of.
-fn widest_action(statement: &Statement) -> ActionPattern {
-    let everything = ActionPattern {
+/// The actions of a statement that one answer is given for.
+struct Part {
+    actions: Vec<Breadth>,
+    /// `NotAction` reaches services that nobody has heard of.
+    widest: ActionPattern,
+}
+
+/// Each service that is named whole by itself, and the rest together.
+fn parts(actions: &Scope<ActionSet>) -> Vec<Part> {
+    const EVERYTHING: ActionPattern = ActionPattern {
         service: Pattern::Anything,
         name: Pattern::Anything,
     };
-    match &statement.actions {
-        Scope::Only(set) => set
-            .patterns()
-            .min_by_key(|pattern| (narrowness(&pattern.service), narrowness(&pattern.name)))
-            .unwrap_or(everything),
-        Scope::AllBut(_) | Scope::Missing | Scope::Unreadable => everything,
+    let set = match actions {
+        Scope::Only(set) => set,
+        Scope::AllBut(set) => {
+            return vec![Part {
+                actions: vec![Breadth::AllBut(set.written().map(str::to_owned).collect())],
+                widest: EVERYTHING,
+            }];
+        }
+        Scope::Missing | Scope::Unreadable => {
+            return vec![Part {
+                actions: Vec::new(),
+                widest: EVERYTHING,
+            }];
+        }
+    };
+    let mut parts = Vec::new();
+    let mut rest: Option<Part> = None;
+    for (breadth, pattern) in set.breadths().into_iter().zip(set.patterns()) {
+        match &mut rest {
+            _ if matches!(breadth, Breadth::Service(_)) => parts.push(Part {
+                actions: vec![breadth],
+                widest: pattern,
+            }),
+            Some(rest) => {
+                rest.actions.push(breadth);
+                if narrowness_of_action(&pattern) < narrowness_of_action(&rest.widest) {
+                    rest.widest = pattern;
+                }
+            }
+            None => {
+                rest = Some(Part {
+                    actions: vec![breadth],
+                    widest: pattern,
+                })
+            }
+        }
     }
+    parts.extend(rest);
+    parts
+}
+
+fn narrowness_of_action(pattern: &ActionPattern) -> [(bool, usize); 2] {
+    [narrowness(&pattern.service), narrowness(&pattern.name)]
 }
 
 fn widest(patterns: Vec<Pattern>) -> Pattern {

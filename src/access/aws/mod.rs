@@ -47,6 +47,7 @@ impl Entitlements for Organization {
                 kind: subject.kind,
                 name: subject.name.clone(),
             },
+            read_from: subject.scope.to_string(),
             path: subject.path.clone(),
             tags: subject.tags.clone(),
             created: subject.created,

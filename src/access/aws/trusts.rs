@@ -54,6 +54,7 @@ impl Organization {
                 trusts.push(Trust {
                     statement: reference(layer::TRUST, policy, statement),
                     from,
+                    verdict: condition.verdict(),
                     residual: condition.partial_residual(),
                 });
             }
@@ -62,7 +63,7 @@ impl Organization {
     }
 }
 
-/// When the statement's conditions hold.
+/// When the statement's conditions hold; what cannot be evaluated in it leaves that open (W17).
 fn conditions(statement: &Statement, lookup: &impl Lookup) -> Formula<Leaf> {
     let doubt = if statement.sound { Formula::True } else { Formula::Unknown };
     statement
