@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use super::pattern::Pattern;
+use super::pattern::{LONG, Pattern};
 use crate::access::Breadth;
 
 /// An action in lower case.
@@ -94,9 +94,14 @@ impl ActionPattern {
 
     /// An action inside it that no catalogue knows.
     pub fn point(&self) -> Action {
+        self.point_of(LONG)
+    }
+
+    /// The same, with so many characters for each `*` of the name.
+    pub fn point_of(&self, length: usize) -> Action {
         Action {
             service: self.service.point(),
-            name: self.name.point(),
+            name: self.name.point_of(length),
         }
     }
 

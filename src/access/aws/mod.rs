@@ -3,6 +3,7 @@
 
 mod action;
 mod arn;
+mod build;
 mod condition;
 mod coverage;
 mod decide;
