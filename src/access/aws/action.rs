@@ -1,8 +1,9 @@
 //! Actions (W13): `service:Name`, case-insensitive, with `*` and `?`; `*` alone is every action, those that no catalogue knows included.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
-use super::pattern::Pattern;
+use super::pattern::{LONG, Pattern};
 use crate::access::Breadth;
 
 /// An action in lower case.
@@ -30,6 +31,17 @@ pub struct ActionSet {
     services: Vec<ServiceActions>,
     wild: Vec<ActionPattern>,
     written: Vec<Box<str>>,
+    /// Counted out when first asked for: many identities share a statement.
+    parts: OnceLock<Vec<Part>>,
+}
+
+/// Some actions of a set that one answer is given for.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// As written, by how wide they are.
+    pub actions: Arc<[Breadth]>,
+    /// An action inside the widest of them that no list can name.
+    pub point: Action,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -52,10 +64,7 @@ impl ActionPattern {
     pub fn parse(text: &str) -> Option<Self> {
         let lower = text.trim().to_ascii_lowercase();
         if lower == "*" {
-            return Some(Self {
-                service: Pattern::Anything,
-                name: Pattern::Anything,
-            });
+            return Some(Self::everything());
         }
         let (service, name) = lower.split_once(':')?;
         if service.is_empty() || name.is_empty() {
@@ -65,6 +74,14 @@ impl ActionPattern {
             service: Pattern::glob(service),
             name: Pattern::glob(name),
         })
+    }
+
+    /// `*`
+    pub const fn everything() -> Self {
+        Self {
+            service: Pattern::Anything,
+            name: Pattern::Anything,
+        }
     }
 
     /// Whether it names one action.
@@ -77,9 +94,14 @@ impl ActionPattern {
 
     /// An action inside it that no catalogue knows.
     pub fn point(&self) -> Action {
+        self.point_of(LONG)
+    }
+
+    /// The same, with so many characters for each `*` of the name.
+    pub fn point_of(&self, length: usize) -> Action {
         Action {
             service: self.service.point(),
-            name: self.name.point(),
+            name: self.name.point_of(length),
         }
     }
 
@@ -175,21 +197,53 @@ impl ActionSet {
         self.written.iter().map(AsRef::as_ref)
     }
 
-    /// How wide each of them is.
-    pub fn breadths(&self) -> Vec<Breadth> {
-        self.written
-            .iter()
-            .map(|text| match ActionPattern::parse(text) {
-                Some(ActionPattern {
-                    service: Pattern::Anything,
-                    name: Pattern::Anything,
-                }) => Breadth::Everything,
-                Some(ActionPattern {
-                    service: Pattern::Exact(service),
-                    name: Pattern::Anything,
-                }) => Breadth::Service(service.into()),
-                _ => Breadth::Some(text.to_string()),
-            })
-            .collect()
+    /// All of them as what a statement leaves out: one part, whose point no service has.
+    pub fn left_out(&self) -> Part {
+        let written = self.written().map(str::to_owned).collect();
+        Part {
+            actions: Arc::from([Breadth::AllBut(written)]),
+            point: ActionPattern::everything().point(),
+        }
+    }
+
+    /// Each service that is named whole by itself, and the rest together.
+    pub fn parts(&self) -> &[Part] {
+        self.parts.get_or_init(|| {
+            let (services, rest): (Vec<_>, Vec<_>) = self
+                .written()
+                .filter_map(|text| ActionPattern::parse(text).map(|pattern| (breadth(&pattern, text), pattern)))
+                .partition(|(breadth, _)| matches!(breadth, Breadth::Service(_)));
+            let widest = rest
+                .iter()
+                .map(|(_, pattern)| pattern)
+                .min_by_key(|pattern| [pattern.service.narrowness(), pattern.name.narrowness()])
+                .map(ActionPattern::point);
+            let mut parts: Vec<Part> = services
+                .into_iter()
+                .map(|(breadth, pattern)| Part {
+                    actions: Arc::from([breadth]),
+                    point: pattern.point(),
+                })
+                .collect();
+            parts.extend(widest.map(|point| Part {
+                actions: rest.into_iter().map(|(breadth, _)| breadth).collect(),
+                point,
+            }));
+            parts
+        })
+    }
+}
+
+fn breadth(pattern: &ActionPattern, written: &str) -> Breadth {
+    match pattern {
+        ActionPattern {
+            service: Pattern::Anything,
+            name: Pattern::Anything,
+        } => Breadth::Everything,
+        ActionPattern {
+            service: Pattern::Exact(service),
+            name: Pattern::Anything,
+        } => Breadth::Service(service.to_string()),
+        _ => Breadth::Some(written.to_owned()),
     }
 }

@@ -366,3 +366,45 @@ fn scalars(node: &Node) -> Result<Vec<String>, String> {
             .ok_or_else(|| format!("is {}, not a value", other.kind())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(text: &str, role: Role) -> Vec<String> {
+        Document::compile(text).problems(role).map(|problem| problem.place).collect()
+    }
+
+    #[test]
+    fn w17_problems_stand_at_their_place() {
+        let text = r#"{"Version":"2012-10-17","Id":"x","Extra":1,"Statement":[{"Effect":"Allow","Action":["s3:*",{"a":1}],"Resource":"*","Oops":1},7]}"#;
+        assert_eq!(
+            places(text, Role::Identity),
+            ["Extra", "Statement[0].Action", "Statement[0].Oops", "Statement[1]"]
+        );
+        assert!(Document::compile("{").unreadable);
+        assert!(Document::compile(r#"{"Statement":[],"Statement":[]}"#).unreadable);
+    }
+
+    #[test]
+    fn w15_a_principal_belongs_to_resource_and_trust_policies() {
+        let with = r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}}"#;
+        assert_eq!(places(with, Role::Resource), Vec::<String>::new());
+        assert_eq!(places(with, Role::Identity), ["Statement[0]"]);
+        let without = r#"{"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#;
+        assert_eq!(places(without, Role::Identity), Vec::<String>::new());
+        assert_eq!(places(without, Role::Trust), ["Statement[0]"]);
+    }
+
+    #[test]
+    fn a_single_statement_and_an_empty_list_are_fine() {
+        assert_eq!(
+            Document::compile(r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#)
+                .statements
+                .len(),
+            1
+        );
+        let empty = Document::compile(r#"{"Statement":[]}"#);
+        assert!(!empty.unreadable && empty.statements.is_empty());
+    }
+}

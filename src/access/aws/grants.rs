@@ -1,12 +1,16 @@
 //! The allow statements that reach an identity, as written and as they work out.
 
-use super::action::{ActionPattern, ActionSet};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::action::{ActionPattern, ActionSet, Part};
 use super::decide::{Evaluation, layer};
 use super::organization::Organization;
 use super::pattern::Pattern;
 use super::question::Asked;
 use super::statement::{Effect, Scope, Statement};
 use super::subject::{Attached, Caller, CallerKind, Subject};
+use crate::access::formula::Formula;
 use crate::access::{Breadth, Grant};
 use crate::model::{IdentityKind, StatementRef, Verdict};
 
@@ -24,7 +28,7 @@ impl Organization {
                     .iter()
                     .filter(|statement| statement.effect == Effect::Allow)
                     .flat_map(move |statement| {
-                        let parts = parts(&statement.actions).into_iter();
+                        let parts = parts(&statement.actions).into_owned().into_iter();
                         parts.map(move |part| self.grant(subject, policy, statement, part))
                     })
             })
@@ -45,7 +49,7 @@ impl Organization {
                 asked: &subject.arn,
             },
         );
-        let action = part.widest.point();
+        let action = part.point;
         let request = asked.place(action.clone(), "*").ok();
         let resource = request.map_or(Pattern::Anything, |(request, _)| match &statement.resources {
             Scope::Only(set) => widest(set.patterns(&request)),
@@ -63,10 +67,10 @@ impl Organization {
             actions: part.actions,
             resources: match &statement.resources {
                 Scope::Only(set) => set.breadths(),
-                Scope::AllBut(set) => vec![Breadth::AllBut(set.written().map(str::to_owned).collect())],
-                Scope::Missing | Scope::Unreadable => Vec::new(),
+                Scope::AllBut(set) => Arc::from([Breadth::AllBut(set.written().map(str::to_owned).collect())]),
+                Scope::Missing | Scope::Unreadable => Arc::from([]),
             },
-            effective: formula.as_ref().map_or(Verdict::Unknown, |formula| formula.verdict()),
+            effective: formula.as_ref().map_or(Verdict::Unknown, Formula::verdict),
             residual: formula.ok().and_then(|formula| formula.residual()),
         }
     }
@@ -83,69 +87,18 @@ pub(super) fn reference(layer: &str, policy: &Attached, statement: &Statement) -
     }
 }
 
-/// The actions of a statement that one answer is given for.
-struct Part {
-    actions: Vec<Breadth>,
-    /// `NotAction` reaches services that nobody has heard of.
-    widest: ActionPattern,
-}
-
-/// Each service that is named whole by itself, and the rest together.
-fn parts(actions: &Scope<ActionSet>) -> Vec<Part> {
-    const EVERYTHING: ActionPattern = ActionPattern {
-        service: Pattern::Anything,
-        name: Pattern::Anything,
-    };
-    let set = match actions {
-        Scope::Only(set) => set,
-        Scope::AllBut(set) => {
-            return vec![Part {
-                actions: vec![Breadth::AllBut(set.written().map(str::to_owned).collect())],
-                widest: EVERYTHING,
-            }];
-        }
-        Scope::Missing | Scope::Unreadable => {
-            return vec![Part {
-                actions: Vec::new(),
-                widest: EVERYTHING,
-            }];
-        }
-    };
-    let mut parts = Vec::new();
-    let mut rest: Option<Part> = None;
-    for (breadth, pattern) in set.breadths().into_iter().zip(set.patterns()) {
-        match &mut rest {
-            _ if matches!(breadth, Breadth::Service(_)) => parts.push(Part {
-                actions: vec![breadth],
-                widest: pattern,
-            }),
-            Some(rest) => {
-                rest.actions.push(breadth);
-                if narrowness_of_action(&pattern) < narrowness_of_action(&rest.widest) {
-                    rest.widest = pattern;
-                }
-            }
-            None => {
-                rest = Some(Part {
-                    actions: vec![breadth],
-                    widest: pattern,
-                })
-            }
-        }
+/// What of a statement one answer is given for.
+fn parts(actions: &Scope<ActionSet>) -> Cow<'_, [Part]> {
+    match actions {
+        Scope::Only(set) => Cow::Borrowed(set.parts()),
+        Scope::AllBut(set) => Cow::Owned(vec![set.left_out()]),
+        Scope::Missing | Scope::Unreadable => Cow::Owned(vec![Part {
+            actions: Arc::from([]),
+            point: ActionPattern::everything().point(),
+        }]),
     }
-    parts.extend(rest);
-    parts
-}
-
-fn narrowness_of_action(pattern: &ActionPattern) -> [(bool, usize); 2] {
-    [narrowness(&pattern.service), narrowness(&pattern.name)]
 }
 
 fn widest(patterns: Vec<Pattern>) -> Pattern {
-    patterns.into_iter().min_by_key(narrowness).unwrap_or(Pattern::Anything)
-}
-
-/// Exact texts are the narrowest; among patterns, the more is written the narrower.
-fn narrowness(pattern: &Pattern) -> (bool, usize) {
-    (pattern.exact().is_some(), pattern.text().trim_matches('*').len())
+    patterns.into_iter().min_by_key(Pattern::narrowness).unwrap_or(Pattern::Anything)
 }

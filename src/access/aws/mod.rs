@@ -3,6 +3,7 @@
 
 mod action;
 mod arn;
+mod build;
 mod condition;
 mod coverage;
 mod decide;
@@ -25,7 +26,7 @@ mod wildcard;
 
 pub use organization::Organization;
 
-use super::{Attachment, Decision, Entitlements, Grant, Identity, Listing, Question, Resource, Trust};
+use super::{Attachment, Decision, Entitlements, Grant, Identity, Listing, Membership, Question, Resource, Trust};
 use crate::model::{CoverageEntry, IdentityRef, Provider, ResourceRef};
 
 impl Entitlements for Organization {
@@ -35,6 +36,15 @@ impl Entitlements for Organization {
 
     fn scopes(&self) -> Vec<String> {
         self.accounts.iter().map(|account| account.id.to_string()).collect()
+    }
+
+    fn organization(&self, scope: &str) -> Option<Membership> {
+        let account = self.account(scope)?;
+        let (id, _) = account.place.as_ref()?;
+        Some(Membership {
+            id: id.to_string(),
+            scopes: account.members.clone(),
+        })
     }
 
     fn identities(&self) -> Listing<'_, Identity> {
