@@ -18,13 +18,6 @@ const GITHUB: &str = "token.actions.githubusercontent.com";
 
 /// What is planted: account, identity's name, rule. Sorted. The same identity may break several rules.
 pub const PLANTED: [(&str, &str, &str); 17] = [
-    (DATA, "break-glass-admin", "AWS-EXC-01"),
-    (DATA, "etl-runner", "AWS-EXC-02"),
-    (DATA, "housekeeping", "AWS-EXC-03"),
-    (DATA, "notebook", "AWS-MAP-04"),
-    (DATA, "partner-feed", "AWS-MAP-01"),
-    (DATA, "public-export", "AWS-MAP-02"),
-    (DATA, "report-bot", "AWS-EXC-13"),
     // Through the group `developers`: groups act through their members.
     (SHOP, "ana", "AWS-EXC-02"),
     (SHOP, "break-glass", "AWS-EXC-01"),
@@ -36,6 +29,13 @@ pub const PLANTED: [(&str, &str, &str); 17] = [
     (SHOP, "support-engineer", "AWS-EXC-03"),
     (SHOP, "vendor-audit", "AWS-MAP-01"),
     (SHOP, "warehouse-sync", "AWS-MAP-02"),
+    (DATA, "break-glass-admin", "AWS-EXC-01"),
+    (DATA, "etl-runner", "AWS-EXC-02"),
+    (DATA, "housekeeping", "AWS-EXC-03"),
+    (DATA, "notebook", "AWS-MAP-04"),
+    (DATA, "partner-feed", "AWS-MAP-01"),
+    (DATA, "public-export", "AWS-MAP-02"),
+    (DATA, "report-bot", "AWS-EXC-13"),
 ];
 
 /// Both accounts, as account files: [`SHOP`], [`DATA`].
