@@ -5,6 +5,7 @@ pub mod aws;
 pub mod formula;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -115,7 +116,7 @@ pub struct Decision {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LayerAnswer {
-    /// `identity`, `boundary`, `session`, `resource`, `trust`, `scp`, `rcp`, …
+    /// The provider's name of it: `identity`, `boundary`, `session`, `resource`, `trust`, `service-control-policies`, …
     pub layer: String,
     /// What the layer (or this statement of it) says.
     pub verdict: Verdict,
@@ -177,9 +178,9 @@ pub struct Grant {
     /// True where the statement stands on the identity itself: an inline or directly attached policy; false through a group.
     pub direct: bool,
     /// Each action pattern.
-    pub actions: Vec<Breadth>,
+    pub actions: Arc<[Breadth]>,
     /// Each resource pattern.
-    pub resources: Vec<Breadth>,
+    pub resources: Arc<[Breadth]>,
     /// What it grants after boundary, denies and the other layers read, asked for an action and a resource that no list can name
     /// inside the widest pattern: `Denied` means that other layers take the breadth away.
     pub effective: Verdict,

@@ -11,6 +11,7 @@ mod document;
 mod grants;
 mod json;
 mod key;
+mod offer;
 mod organization;
 mod pattern;
 mod principal;

@@ -127,6 +127,15 @@ impl Pattern {
             .collect()
     }
 
+    /// How many characters it names.
+    pub fn written(&self) -> usize {
+        match self {
+            Self::Anything => 0,
+            Self::Exact(text) | Self::Prefix(text) => text.len(),
+            Self::Units(units) => units.iter().filter(|unit| matches!(unit, Unit::Char(_) | Unit::One)).count(),
+        }
+    }
+
     /// Whether it names exactly one text.
     pub fn exact(&self) -> Option<&str> {
         if let Self::Exact(text) = self { Some(text) } else { None }
@@ -257,10 +266,9 @@ fn matches_by_states(units: &[Unit], text: &str) -> bool {
     let mut states = vec![false; units.len() + 1];
     let close = |states: &mut Vec<bool>| {
         for (at, unit) in units.iter().enumerate() {
-            if matches!(unit, Unit::Star | Unit::PartStar) && states.get(at) == Some(&true) {
-                if let Some(next) = states.get_mut(at + 1) {
-                    *next = true;
-                }
+            let open = matches!(unit, Unit::Star | Unit::PartStar) && states.get(at) == Some(&true);
+            if let (true, Some(next)) = (open, states.get_mut(at + 1)) {
+                *next = true;
             }
         }
     };
