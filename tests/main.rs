@@ -2,6 +2,7 @@
 // Everything here is a test: what clippy allows in tests is allowed in helpers too.
 #![cfg(test)]
 
+#[cfg(test)]
 mod access;
 mod audit;
 mod cases;

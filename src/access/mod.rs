@@ -116,7 +116,7 @@ pub struct Decision {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LayerAnswer {
-    /// `identity`, `boundary`, `session`, `resource`, `trust`, `scp`, `rcp`, …
+    /// The provider's name of it: `identity`, `boundary`, `session`, `resource`, `trust`, `service-control-policies`, …
     pub layer: String,
     /// What the layer (or this statement of it) says.
     pub verdict: Verdict,

@@ -174,7 +174,7 @@ impl Store {
     pub fn findings_of(&self, account: &AccountKey, policy: &Name, generation: &str) -> Result<Option<CompleteRun>, StoreError> {
         let mut damaged = None;
         for entry in Series::new(self.root.join(findings(account, policy))).entries()? {
-            match load(&entry, |bytes, _| record::unpack::<CompleteRun>(bytes)) {
+            match load(&entry, |bytes, _| CompleteRun::unpack(bytes)) {
                 Ok(run) if run.record.generation == generation => return Ok(Some(run)),
                 Ok(_) => {}
                 Err(error) => damaged = Some(error),

@@ -1,7 +1,6 @@
 //! Actions (W13): `service:Name`, case-insensitive, with `*` and `?`; `*` alone is every action, those that no catalogue knows included.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
 
 use super::pattern::{LONG, Pattern};
 use crate::access::Breadth;
@@ -30,18 +29,8 @@ pub struct ActionSet {
     everything: bool,
     services: Vec<ServiceActions>,
     wild: Vec<ActionPattern>,
-    written: Vec<Box<str>>,
-    /// Counted out when first asked for: many identities share a statement.
-    parts: OnceLock<Vec<Part>>,
-}
-
-/// Some actions of a set that one answer is given for.
-#[derive(Debug, Clone)]
-pub struct Part {
-    /// As written, by how wide they are.
-    pub actions: Arc<[Breadth]>,
-    /// An action inside the widest of them that no list can name.
-    pub point: Action,
+    /// As written, in order, with what each matches.
+    listed: Vec<(Box<str>, ActionPattern)>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -53,6 +42,16 @@ struct ServiceActions {
 }
 
 impl Action {
+    /// Reads an action without wildcards.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (service, name) = text.split_once(':')?;
+        let plain = !service.is_empty() && !name.is_empty() && !text.contains(['*', '?']);
+        plain.then(|| Self {
+            service: service.trim_start().to_ascii_lowercase(),
+            name: name.trim_end().to_ascii_lowercase(),
+        })
+    }
+
     /// Whether it is this action, written in lower case.
     pub fn is(&self, service: &str, name: &str) -> bool {
         self.service == service && self.name == name
@@ -64,7 +63,10 @@ impl ActionPattern {
     pub fn parse(text: &str) -> Option<Self> {
         let lower = text.trim().to_ascii_lowercase();
         if lower == "*" {
-            return Some(Self::everything());
+            return Some(Self {
+                service: Pattern::Anything,
+                name: Pattern::Anything,
+            });
         }
         let (service, name) = lower.split_once(':')?;
         if service.is_empty() || name.is_empty() {
@@ -76,20 +78,12 @@ impl ActionPattern {
         })
     }
 
-    /// `*`
-    pub const fn everything() -> Self {
+    /// One action.
+    pub fn exactly(action: &Action) -> Self {
         Self {
-            service: Pattern::Anything,
-            name: Pattern::Anything,
+            service: Pattern::Exact(action.service.as_str().into()),
+            name: Pattern::Exact(action.name.as_str().into()),
         }
-    }
-
-    /// Whether it names one action.
-    pub fn exact(&self) -> Option<Action> {
-        Some(Action {
-            service: self.service.exact()?.to_owned(),
-            name: self.name.exact()?.to_owned(),
-        })
     }
 
     /// An action inside it that no catalogue knows.
@@ -138,7 +132,7 @@ impl ActionSet {
         let mut services: BTreeMap<Box<str>, ServiceActions> = BTreeMap::new();
         for (at, text) in actions.iter().enumerate() {
             let pattern = ActionPattern::parse(text).ok_or(at)?;
-            set.written.push(text.trim().into());
+            set.listed.push((text.trim().into(), pattern.clone()));
             match pattern {
                 ActionPattern {
                     service: Pattern::Anything,
@@ -188,62 +182,27 @@ impl ActionSet {
     }
 
     /// Its patterns.
-    pub fn patterns(&self) -> impl Iterator<Item = ActionPattern> + '_ {
-        self.written.iter().filter_map(|text| ActionPattern::parse(text))
+    pub fn patterns(&self) -> impl Iterator<Item = &ActionPattern> {
+        self.listed.iter().map(|(_, pattern)| pattern)
     }
 
     /// As written.
     pub fn written(&self) -> impl Iterator<Item = &str> {
-        self.written.iter().map(AsRef::as_ref)
+        self.listed.iter().map(|(text, _)| &**text)
     }
 
-    /// All of them as what a statement leaves out: one part, whose point no service has.
-    pub fn left_out(&self) -> Part {
-        let written = self.written().map(str::to_owned).collect();
-        Part {
-            actions: Arc::from([Breadth::AllBut(written)]),
-            point: ActionPattern::everything().point(),
-        }
-    }
-
-    /// Each service that is named whole by itself, and the rest together.
-    pub fn parts(&self) -> &[Part] {
-        self.parts.get_or_init(|| {
-            let (services, rest): (Vec<_>, Vec<_>) = self
-                .written()
-                .filter_map(|text| ActionPattern::parse(text).map(|pattern| (breadth(&pattern, text), pattern)))
-                .partition(|(breadth, _)| matches!(breadth, Breadth::Service(_)));
-            let widest = rest
-                .iter()
-                .map(|(_, pattern)| pattern)
-                .min_by_key(|pattern| [pattern.service.narrowness(), pattern.name.narrowness()])
-                .map(ActionPattern::point);
-            let mut parts: Vec<Part> = services
-                .into_iter()
-                .map(|(breadth, pattern)| Part {
-                    actions: Arc::from([breadth]),
-                    point: pattern.point(),
-                })
-                .collect();
-            parts.extend(widest.map(|point| Part {
-                actions: rest.into_iter().map(|(breadth, _)| breadth).collect(),
-                point,
-            }));
-            parts
+    /// How wide each of them is.
+    pub fn breadths(&self) -> impl Iterator<Item = Breadth> {
+        self.listed.iter().map(|(text, pattern)| match pattern {
+            ActionPattern {
+                service: Pattern::Anything,
+                name: Pattern::Anything,
+            } => Breadth::Everything,
+            ActionPattern {
+                service: Pattern::Exact(service),
+                name: Pattern::Anything,
+            } => Breadth::Service(service.to_string()),
+            _ => Breadth::Some(text.to_string()),
         })
-    }
-}
-
-fn breadth(pattern: &ActionPattern, written: &str) -> Breadth {
-    match pattern {
-        ActionPattern {
-            service: Pattern::Anything,
-            name: Pattern::Anything,
-        } => Breadth::Everything,
-        ActionPattern {
-            service: Pattern::Exact(service),
-            name: Pattern::Anything,
-        } => Breadth::Service(service.to_string()),
-        _ => Breadth::Some(written.to_owned()),
     }
 }

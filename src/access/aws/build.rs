@@ -98,7 +98,7 @@ impl Builder {
             resources_read,
             service_control,
             resource_control,
-            place: organized
+            member: organized
                 .zip(member)
                 .map(|(organized, member)| (organized.id.as_str().into(), member.path.as_str().into())),
             members: organized.map_or_else(Vec::new, |organized| {
@@ -360,6 +360,7 @@ impl Subject {
         Self {
             owner: account_of(&arn).map_or_else(|| Arc::clone(scope), Arc::from),
             arn,
+            home: None,
             scope: Arc::clone(scope),
             kind: IdentityKind::Role,
             name: String::new(),

@@ -153,22 +153,13 @@ impl Reader {
 
     fn statement(&mut self, index: usize, node: &Node, variables: bool) {
         let place = format!("Statement[{index}]");
-        let mut result = Statement {
-            index: u32::try_from(index).unwrap_or(u32::MAX),
-            sid: None,
-            effect: Effect::Either,
-            sound: true,
-            principals: Scope::Missing,
-            actions: Scope::Missing,
-            resources: Scope::Missing,
-            conditions: Vec::new(),
-        };
+        let mut result = Statement::new(u32::try_from(index).unwrap_or(u32::MAX));
         let Node::Object(members) = node else {
             self.problem(&place, format!("is {}, not an object: it is not evaluated", node.kind()));
             result.sound = false;
             result.actions = Scope::Unreadable;
             result.resources = Scope::Unreadable;
-            self.statements.push(result);
+            self.statements.push(result.finished());
             return;
         };
         let mut seen: HashSet<&str> = HashSet::new();
@@ -201,7 +192,7 @@ impl Reader {
             result.sound = false;
             self.problem(&place, "has neither Action nor NotAction: the statement is not evaluated");
         }
-        self.statements.push(result);
+        self.statements.push(result.finished());
     }
 
     fn element(&mut self, result: &mut Statement, name: &str, value: &Node, place: &str, variables: bool) {

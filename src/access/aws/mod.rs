@@ -11,6 +11,7 @@ mod document;
 mod grants;
 mod json;
 mod key;
+mod offer;
 mod organization;
 mod pattern;
 mod principal;
@@ -40,9 +41,9 @@ impl Entitlements for Organization {
 
     fn organization(&self, scope: &str) -> Option<Membership> {
         let account = self.account(scope)?;
-        let (id, _) = account.place.as_ref()?;
+        let place = account.place()?;
         Some(Membership {
-            id: id.to_string(),
+            id: place.organization.to_string(),
             scopes: account.members.clone(),
         })
     }

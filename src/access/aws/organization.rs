@@ -41,11 +41,19 @@ pub struct Account {
     /// Resource control policies from the root down.
     pub resource_control: Option<Vec<Level>>,
     /// Organization and path, where the account is a member of one that was read.
-    pub(super) place: Option<(Arc<str>, Arc<str>)>,
+    pub(super) member: Option<(Arc<str>, Arc<str>)>,
     /// Ids of all accounts of that organization.
     pub(super) members: Vec<String>,
     /// The management account, which control policies do not bind (W2, W3).
     pub management: bool,
+}
+
+impl Account {
+    /// Its place in its organization.
+    pub(super) fn place(&self) -> Option<Place<'_>> {
+        let (organization, path) = self.member.as_ref()?;
+        Some(Place { organization, path })
+    }
 }
 
 /// What is attached to one node on an account's path.
@@ -62,7 +70,7 @@ pub struct Owned {
     pub arn: Arc<str>,
     /// The account: index in the organization.
     pub account: usize,
-    /// CloudFormation type name.
+    /// Type name of AWS `CloudFormation`.
     pub kind: String,
     /// Tags; none where they were not read.
     pub tags: Option<BTreeMap<String, String>>,
@@ -107,6 +115,9 @@ impl Organization {
         for (at, account) in self.accounts.iter().enumerate() {
             self.account_by_id.entry(Arc::clone(&account.id)).or_insert(at);
         }
+        for subject in &mut self.subjects {
+            subject.home = self.account_by_id.get(&subject.owner).copied();
+        }
         for (at, subject) in self.subjects.iter().enumerate() {
             self.by_arn.entry(Arc::clone(&subject.arn)).or_insert(at);
             self.by_name
@@ -141,15 +152,12 @@ impl Organization {
         self.accounts.iter().all(|account| account.sections.state(section::ROLES).is_ok())
     }
 
-    /// An account's place in its organization.
-    pub(super) fn place_of(&self, account: &str) -> Option<Place<'_>> {
-        let (organization, path) = self.account(account)?.place.as_ref()?;
-        Some(Place { organization, path })
-    }
-
     /// The resource of an ARN, or the nearest one that contains it (a bucket for its objects).
     pub(super) fn owned(&self, arn: &str) -> Option<&Owned> {
         let mut asked = arn;
+        if self.resources.is_empty() {
+            return None;
+        }
         loop {
             if let Some(found) = self.resource_by_arn.get(asked).and_then(|at| self.resources.get(*at)) {
                 return Some(found);

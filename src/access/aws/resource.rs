@@ -1,4 +1,4 @@
-//! Resources of statements (W14): ARNs with `*`, `?` and variables; NotResource excludes all that it lists.
+//! Resources of statements (W14): ARNs with `*`, `?` and variables; `NotResource` excludes all that it lists.
 
 use std::sync::{Arc, OnceLock};
 
@@ -79,8 +79,17 @@ impl ResourceSet {
                     Filled::Nothing => None,
                 },
             })
-            .map(|pattern| pattern.by_parts())
+            .map(Pattern::by_parts)
             .collect()
+    }
+
+    /// Its patterns, part by part, where none depends on a request.
+    pub fn plain(&self) -> Option<Vec<Pattern>> {
+        let plain = |entry: &Entry| match &entry.text {
+            Text::Plain(pattern) => Some(pattern.clone().by_parts()),
+            Text::Template(_) => None,
+        };
+        self.entries.iter().map(plain).collect()
     }
 
     /// As written.

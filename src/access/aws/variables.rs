@@ -129,19 +129,31 @@ fn pieces(text: &str, wildcards: Wildcards, variables: bool) -> Vec<Piece> {
     let mut result = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(char) = rest.chars().next() {
-        if variables {
-            if let Some((inside, after)) = rest.strip_prefix("${").and_then(|inner| inner.split_once('}')) {
-                if let Some(piece) = variable(inside) {
-                    result.push(piece);
-                    rest = after;
-                    continue;
-                }
-            }
+        let braces = if variables {
+            rest.strip_prefix("${").and_then(braced)
+        } else {
+            None
+        };
+        if let Some((piece, after)) = braces.and_then(|(inside, after)| Some((variable(inside)?, after))) {
+            result.push(piece);
+            rest = after;
+            continue;
         }
         result.push(plain(char));
         rest = rest.strip_prefix(char).unwrap_or_default();
     }
     result
+}
+
+/// Names of variables are shorter: a text full of `${` is not searched to its end each time.
+const LONGEST_VARIABLE: usize = 1_024;
+
+/// Splits at the closing brace.
+fn braced(inner: &str) -> Option<(&str, &str)> {
+    let (at, _) = inner.char_indices().take(LONGEST_VARIABLE).find(|(_, char)| *char == '}')?;
+    inner
+        .split_at_checked(at)
+        .map(|(inside, rest)| (inside, rest.strip_prefix('}').unwrap_or_default()))
 }
 
 /// What stands between `${` and `}`; none where that is no variable, so that the text stays literal.

@@ -33,9 +33,8 @@ pub fn evaluate<'a, 's: 'a>(
     let mut exact = true;
     let actions = regions(action, &layers, matching, &mut exact, |statement| {
         match (&statement.actions, allows(statement, matching)) {
-            (Scope::Only(set), true) => set.patterns().collect(),
-            // What NotAction leaves out is the worst of it.
-            (Scope::AllBut(set), false) => set.patterns().collect(),
+            // Under `all`, what NotAction leaves out is the worst of it.
+            (Scope::Only(set), true) | (Scope::AllBut(set), false) => set.patterns().cloned().collect(),
             _ => Vec::new(),
         }
     });

@@ -262,12 +262,9 @@ impl Leaf {
     /// Whether two comparisons have the same key and lists short enough to be held against each other.
     fn comparable(&self, other: &Self) -> bool {
         let values = |leaf: &Self| match &leaf.0.test {
-            Open::Compare {
-                comparison: Comparison::StringEquals,
-                ..
-            } => 1,
-            Open::Compare { operands, .. } => operands.len(),
-            Open::Present | Open::Resource { .. } => 1,
+            Open::Compare { comparison, operands, .. } if *comparison != Comparison::StringEquals => operands.len(),
+            // Sorted texts are searched, not walked.
+            Open::Compare { .. } | Open::Present | Open::Resource { .. } => 1,
         };
         self.0.key == other.0.key && values(self).saturating_mul(values(other)) <= MOST_PAIRS
     }

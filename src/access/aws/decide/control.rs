@@ -28,8 +28,8 @@ impl<'a> Evaluation<'a, '_> {
     }
 
     /// The caller's account, where control policies bind the caller.
-    pub(super) fn bound_account(&self) -> Option<&'a Account> {
-        let account = self.organization.account(self.request.caller.account?)?;
+    fn bound_account(&self) -> Option<&'a Account> {
+        let account = self.request.caller.home?;
         let exempt = account.management || self.request.caller.subject().is_some_and(Subject::service_linked);
         (!exempt).then_some(account)
     }
@@ -45,8 +45,8 @@ impl<'a> Evaluation<'a, '_> {
     }
 
     /// The resource's account, where resource control policies count.
-    pub(super) fn guarded_account(&self) -> Option<&'a Account> {
-        let account = self.organization.account(self.request.resource_account?)?;
+    fn guarded_account(&self) -> Option<&'a Account> {
+        let account = self.request.owner?;
         let exempt = account.management
             || self.request.caller.subject().is_some_and(Subject::service_linked)
             || self.request.action.is("kms", "retiregrant")
@@ -75,6 +75,7 @@ impl<'a> Evaluation<'a, '_> {
         })
     }
 
+    /// The layers that were not read, for this request.
     pub(super) fn unread(&self, assumption: bool) -> Vec<&'static str> {
         let mut unread = Vec::new();
         let has_policy = services::has_resource_policies(&self.request.action.service);

@@ -6,7 +6,7 @@ mod resource;
 use self::resource::Granted;
 use super::action::Action;
 use super::condition::Leaf;
-use super::organization::{Organization, Owned};
+use super::organization::Owned;
 use super::request::Request;
 use super::statement::{Effect, Role, Statement};
 use super::subject::{Attached, CallerKind, Subject};
@@ -83,7 +83,6 @@ pub struct Target<'a> {
 
 /// Evaluates one request.
 pub struct Evaluation<'a, 'r> {
-    organization: &'a Organization,
     request: &'r Request<'a>,
     target: Target<'a>,
     session: &'a [Attached],
@@ -93,8 +92,8 @@ pub struct Evaluation<'a, 'r> {
     hits: Vec<Hit<'a>>,
 }
 
-/// Actions that need nobody's permission, even against an explicit deny (W9).
-const FREE: &[(&str, &str)] = &[("sts", "getcalleridentity"), ("sts", "getsessiontoken")];
+/// STS actions that need nobody's permission, even against an explicit deny (W9).
+const FREE: &[&str] = &["getcalleridentity", "getsessiontoken"];
 
 /// Actions on a role that its trust policy governs (W6).
 const TRUSTED: &[&str] = &[
@@ -112,15 +111,8 @@ pub fn is_assumption(action: &Action) -> bool {
 
 impl<'a, 'r> Evaluation<'a, 'r> {
     /// Prepares a request. `session`: the policies that the session was made with; `endpoint`: those of the VPC endpoint it passes.
-    pub fn new(
-        organization: &'a Organization,
-        request: &'r Request<'a>,
-        target: Target<'a>,
-        session: &'a [Attached],
-        endpoint: &'a [Attached],
-    ) -> Self {
+    pub fn new(request: &'r Request<'a>, target: Target<'a>, session: &'a [Attached], endpoint: &'a [Attached]) -> Self {
         Self {
-            organization,
             request,
             target,
             session,
@@ -140,7 +132,7 @@ impl<'a, 'r> Evaluation<'a, 'r> {
     /// Evaluates.
     pub fn run(mut self) -> Outcome<'a> {
         let action = &self.request.action;
-        if FREE.iter().any(|(service, name)| action.is(service, name)) {
+        if action.service == "sts" && FREE.contains(&action.name.as_str()) {
             return self.by_service(Formula::True, "grant");
         }
         if let Some(code) = self.never() {
@@ -176,6 +168,7 @@ impl<'a, 'r> Evaluation<'a, 'r> {
             &endpoint.deny,
         ]
         .into_iter()
+        .filter(|deny| !deny.is_false())
         .fold(Formula::False, |all, deny| all.or(deny.clone()));
         let limits = boundary.allow.clone().and(session.allow.clone());
         let caller_side = identity.allow.clone().and(limits.clone());
@@ -274,9 +267,12 @@ impl<'a, 'r> Evaluation<'a, 'r> {
     fn identity(&mut self) -> Sides {
         let caller = self.request.caller;
         if let Some((policy, statement)) = self.only {
-            let deny = self
-                .statements(layer::IDENTITY, caller.subject().map_or(&[], |subject| subject.policies.as_slice()))
-                .deny;
+            let subject = caller.subject();
+            let policies = subject.map_or(&[][..], |subject| &subject.policies);
+            let mut deny = self.gather(layer::IDENTITY, policies, |effect| effect != Effect::Allow).deny;
+            if subject.is_some_and(|subject| !subject.missing_groups.is_empty()) {
+                deny = deny.or(Formula::Unknown);
+            }
             let allow = statement.applies(self.request, Role::Identity);
             self.hit(layer::IDENTITY, policy, statement, &allow);
             return Sides { allow, deny };
@@ -342,6 +338,11 @@ impl<'a, 'r> Evaluation<'a, 'r> {
 
     /// What the statements of identity-like policies allow and deny.
     fn statements(&mut self, name: &'static str, policies: &'a [Attached]) -> Sides {
+        self.gather(name, policies, |_| true)
+    }
+
+    /// The same for statements of some effects.
+    fn gather(&mut self, name: &'static str, policies: &'a [Attached], wanted: impl Fn(Effect) -> bool) -> Sides {
         let mut sides = Sides {
             allow: Formula::False,
             deny: Formula::False,
@@ -358,7 +359,7 @@ impl<'a, 'r> Evaluation<'a, 'r> {
                 });
                 continue;
             };
-            for statement in &document.statements {
+            for statement in document.statements.iter().filter(|statement| wanted(statement.effect)) {
                 let applies = statement.applies(self.request, Role::Identity);
                 if applies.is_false() {
                     continue;

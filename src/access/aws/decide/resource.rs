@@ -41,18 +41,16 @@ impl Granted {
 impl<'a> Evaluation<'a, '_> {
     /// The trust policy of the role that is assumed (W6).
     pub(super) fn trust(&mut self) -> Granted {
-        match self.target.role.and_then(|role| role.trust.as_ref()) {
-            Some(trust) => self.named(layer::TRUST, trust, Role::Trust),
-            None => {
-                self.hits.push(Hit {
-                    layer: layer::TRUST,
-                    policy: None,
-                    statement: None,
-                    verdict: Verdict::Unknown,
-                });
-                Granted::UNKNOWN
-            }
+        if let Some(trust) = self.target.role.and_then(|role| role.trust.as_ref()) {
+            return self.named(layer::TRUST, trust, Role::Trust);
         }
+        self.hits.push(Hit {
+            layer: layer::TRUST,
+            policy: None,
+            statement: None,
+            verdict: Verdict::Unknown,
+        });
+        Granted::UNKNOWN
     }
 
     /// The resource's own policy. Where another account asks and it was not read, what it grants is unknown.
@@ -160,16 +158,16 @@ impl<'a> Evaluation<'a, '_> {
             if applies.is_false() {
                 continue;
             }
-            let (naming, denies) = match &statement.principals {
+            let (naming, reached) = match &statement.principals {
                 Scope::Only(principals) => (principals.names(self.request.caller), principals.denies(self.request.caller)),
                 _ => (Naming::Perhaps, None),
             };
             let allowed = statement.effect != Effect::Deny && naming != Naming::Not;
-            let denied = statement.effect != Effect::Allow && denies != Some(false);
+            let denied = statement.effect != Effect::Allow && reached != Some(false);
             if !allowed && !denied {
                 continue;
             }
-            let doubt = if allowed && naming == Naming::Perhaps || denied && denies.is_none() {
+            let doubt = if allowed && naming == Naming::Perhaps || denied && reached.is_none() {
                 Formula::Unknown
             } else {
                 Formula::True

@@ -127,9 +127,13 @@ impl Pattern {
             .collect()
     }
 
-    /// For finding the widest of several: exact texts are the narrowest; among patterns, the more is written the narrower.
-    pub fn narrowness(&self) -> (bool, usize) {
-        (self.exact().is_some(), self.text().trim_matches('*').len())
+    /// How many characters it names.
+    pub fn written(&self) -> usize {
+        match self {
+            Self::Anything => 0,
+            Self::Exact(text) | Self::Prefix(text) => text.len(),
+            Self::Units(units) => units.iter().filter(|unit| matches!(unit, Unit::Char(_) | Unit::One)).count(),
+        }
     }
 
     /// Whether it names exactly one text.
@@ -262,10 +266,9 @@ fn matches_by_states(units: &[Unit], text: &str) -> bool {
     let mut states = vec![false; units.len() + 1];
     let close = |states: &mut Vec<bool>| {
         for (at, unit) in units.iter().enumerate() {
-            if matches!(unit, Unit::Star | Unit::PartStar) && states.get(at) == Some(&true) {
-                if let Some(next) = states.get_mut(at + 1) {
-                    *next = true;
-                }
+            let open = matches!(unit, Unit::Star | Unit::PartStar) && states.get(at) == Some(&true);
+            if let (true, Some(next)) = (open, states.get_mut(at + 1)) {
+                *next = true;
             }
         }
     };
