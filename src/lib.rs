@@ -9,12 +9,15 @@
 pub mod access;
 pub mod audit;
 pub mod catalogue;
+pub mod change;
 pub mod graph;
 pub mod model;
+pub mod report;
 pub mod snapshot;
 
 // Shell.
 #[cfg(feature = "operator")]
 pub mod api;
 pub mod collect;
+pub mod run;
 pub mod store;

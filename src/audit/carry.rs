@@ -9,7 +9,7 @@ impl Run<'_> {
     /// was not read. The rest is resolved.
     pub(super) fn carry_over(&mut self, entitlements: Option<&dyn Entitlements>) {
         for old in self.input.previous.unwrap_or_default() {
-            if !self.is_own(old) {
+            if !Key::is_of(old, self.input.provider, self.input.scope) {
                 continue;
             }
             if let Some(finding) = self.findings.get_mut(&old.id) {
@@ -23,19 +23,6 @@ impl Run<'_> {
                 self.findings.insert(kept.id.clone(), kept);
             }
         }
-    }
-
-    /// Whether a finding belongs to the audited account: its id says so, also where it has neither identity nor resource.
-    fn is_own(&self, old: &Finding) -> bool {
-        let key = Key {
-            provider: self.input.provider,
-            scope: self.input.scope,
-            rule: &old.rule,
-            identity: old.identity.as_ref().map(|identity| identity.id.as_str()),
-            resource: old.resource.as_ref().map(|resource| resource.id.as_str()),
-            discriminator: &old.discriminator,
-        };
-        key.id() == old.id
     }
 
     /// Whether a finding that was not found again is known to be gone: the policy no longer asks for it, or everything that could show it

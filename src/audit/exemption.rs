@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::glob;
 use crate::access::{Entitlements, Identity, Resource};
@@ -12,7 +13,8 @@ use crate::model::{AuditPolicySpec, Exemption, Finding, FindingState, IdentitySe
 const NOTICE: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// The exemptions of a policy that concern one account, by name.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ExemptionNames {
     /// In force.
     pub active: Vec<String>,

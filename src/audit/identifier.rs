@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{FindingId, Provider};
+use crate::model::{Finding, FindingId, Provider};
 
 /// Version of the encoding. A change gives every finding a new id, which loses its `firstSeen`.
 const SCHEMA: &str = "ciem.dev/finding/v1";
@@ -26,7 +26,24 @@ pub struct Key<'a> {
     pub discriminator: &'a str,
 }
 
-impl Key<'_> {
+impl<'a> Key<'a> {
+    /// The key that a finding has if it belongs to an account.
+    fn of(finding: &'a Finding, provider: Provider, scope: &'a str) -> Self {
+        Self {
+            provider,
+            scope,
+            rule: &finding.rule,
+            identity: finding.identity.as_ref().map(|identity| identity.id.as_str()),
+            resource: finding.resource.as_ref().map(|resource| resource.id.as_str()),
+            discriminator: &finding.discriminator,
+        }
+    }
+
+    /// Whether a finding belongs to an account: its id says so, also where it has neither identity nor resource.
+    pub fn is_of(finding: &'a Finding, provider: Provider, scope: &'a str) -> bool {
+        Self::of(finding, provider, scope).id() == finding.id
+    }
+
     /// The first 128 bits of SHA-256 over the members, each with its length before it, so that no two keys read alike.
     pub fn id(&self) -> FindingId {
         let mut hash = Sha256::new();

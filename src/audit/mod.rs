@@ -15,7 +15,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use exemption::ExemptionNames;
 pub use identifier::Key;
@@ -69,8 +69,34 @@ pub struct AuditOutcome {
     pub policy_problems: Vec<PolicyProblem>,
 }
 
+impl AuditOutcome {
+    /// Takes in the outcome of another account; every list stays sorted.
+    pub fn join(&mut self, other: Self) {
+        fn merge<T: Ord>(into: &mut Vec<T>, from: Vec<T>) {
+            into.extend(from);
+            into.sort_unstable();
+            into.dedup();
+        }
+        self.findings.extend(other.findings);
+        self.findings.sort_by(|left, right| left.id.cmp(&right.id));
+        self.groups.extend(other.groups);
+        self.groups
+            .sort_by(|left, right| (&left.rule, &left.cause, &left.findings).cmp(&(&right.rule, &right.cause, &right.findings)));
+        merge(&mut self.not_evaluated, other.not_evaluated);
+        merge(&mut self.coverage, other.coverage);
+        merge(&mut self.policy_problems, other.policy_problems);
+        merge(&mut self.exemptions.active, other.exemptions.active);
+        merge(&mut self.exemptions.expiring, other.exemptions.expiring);
+        merge(&mut self.exemptions.expired, other.exemptions.expired);
+        for (kind, count) in other.identities {
+            let total = self.identities.entry(kind).or_default();
+            *total = total.saturating_add(count);
+        }
+    }
+}
+
 /// Something in a policy that this version does not know or cannot use.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PolicyProblem {
     /// Path in the policy's spec: `rules.include[0]`.

@@ -16,8 +16,6 @@ pub use budget::Budget;
 pub use error::CollectError;
 pub use secret::Secret;
 
-use std::collections::BTreeSet;
-
 use crate::snapshot::Snapshot;
 
 /// What one collection gives.
@@ -55,10 +53,5 @@ pub struct Failure {
 
 /// The permissions that the collector lacked, sorted: what has to be allowed so that the next collection is whole.
 pub fn missing_permissions(snapshot: &Snapshot) -> Vec<String> {
-    let missing: BTreeSet<&String> = snapshot
-        .sections
-        .values()
-        .flat_map(|section| &section.missing_permissions)
-        .collect();
-    missing.into_iter().cloned().collect()
+    snapshot.missing_permissions()
 }

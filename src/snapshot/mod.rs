@@ -15,7 +15,7 @@ pub use error::{Place, ReadError};
 pub use read::read;
 pub use schema::schema;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -114,6 +114,12 @@ impl Snapshot {
                 format!("{} {status} {name}\n", section.digest)
             });
         sha256(lines.collect::<String>().as_bytes())
+    }
+
+    /// The permissions that the collector lacked, sorted: what has to be allowed so that the next collection is whole.
+    pub fn missing_permissions(&self) -> Vec<String> {
+        let missing: BTreeSet<&String> = self.sections.values().flat_map(|section| &section.missing_permissions).collect();
+        missing.into_iter().cloned().collect()
     }
 
     /// Its name by digests.

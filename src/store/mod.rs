@@ -110,12 +110,15 @@ impl Store {
 
     /// What the account's newest collection gave; none: nothing was kept yet. Fails where something is there and nothing of it can be used.
     pub fn snapshots(&self, account: &AccountKey) -> Result<Option<Found<Vec<Snapshot>>>, StoreError> {
-        self.newest(&snapshots(account), |bytes, name| snapshot::read(bytes, name).map_err(|error| error.reason))
+        self.first_usable(&snapshots(account), |bytes, name| {
+            snapshot::read(bytes, name).map_err(|error| error.reason)
+        })
     }
 
-    /// Whether a collection of the account is kept, without reading it.
-    pub fn has_snapshots(&self, account: &AccountKey) -> Result<bool, StoreError> {
-        Ok(!Series::new(self.root.join(snapshots(account))).entries()?.is_empty())
+    /// Reference of the account's newest collection, without reading it; none: nothing was kept yet.
+    pub fn newest(&self, account: &AccountKey) -> Result<Option<String>, StoreError> {
+        let entries = Series::new(self.root.join(snapshots(account))).entries()?;
+        Ok(entries.first().map(|entry| self.reference(&entry.path)))
     }
 
     /// The snapshots in a file of the store, in any form that [`snapshot::read`] takes.
@@ -166,21 +169,31 @@ impl Store {
     /// The findings of the last complete run; none: there was no such run. Fails where history is there and nothing of it can be used:
     /// the caller says "history lost".
     pub fn findings(&self, account: &AccountKey, policy: &Name) -> Result<Option<Found<CompleteRun>>, StoreError> {
-        self.newest(&findings(account, policy), |bytes, _| Document::unpack(bytes))
+        self.first_usable(&findings(account, policy), |bytes, _| Document::unpack(bytes))
     }
 
-    /// The findings of the kept run that left this generation of chunks; none: no such run is kept. A crash between the store's write and
-    /// the report's leaves a newer run here that no report names.
-    pub fn findings_of(&self, account: &AccountKey, policy: &Name, generation: &str) -> Result<Option<CompleteRun>, StoreError> {
-        let mut damaged = None;
+    /// The newest findings with a digest ([`RunRecord::findings_digest`](crate::model::RunRecord::findings_digest)); none: they are not kept
+    /// any more, or are damaged.
+    pub fn findings_with_digest(
+        &self,
+        account: &AccountKey,
+        policy: &Name,
+        digest: &str,
+    ) -> Result<Option<Found<CompleteRun>>, StoreError> {
         for entry in Series::new(self.root.join(findings(account, policy))).entries()? {
             match load(&entry, |bytes, _| CompleteRun::unpack(bytes)) {
-                Ok(run) if run.record.generation == generation => return Ok(Some(run)),
-                Ok(_) => {}
-                Err(error) => damaged = Some(error),
+                Ok(value) if value.record.findings_digest == digest => {
+                    let reference = self.reference(&entry.path);
+                    return Ok(Some(Found {
+                        value,
+                        reference,
+                        passed_over: Vec::new(),
+                    }));
+                }
+                _ => {}
             }
         }
-        damaged.map_or(Ok(None), Err)
+        Ok(None)
     }
 
     /// Keeps the record of a run.
@@ -253,7 +266,7 @@ impl Store {
         Ok(self.reference(&Series::new(directory).put(&bytes, keep)?))
     }
 
-    fn newest<T>(&self, directory: &Path, parse: impl Fn(&[u8], &str) -> Result<T, String>) -> Result<Option<Found<T>>, StoreError> {
+    fn first_usable<T>(&self, directory: &Path, parse: impl Fn(&[u8], &str) -> Result<T, String>) -> Result<Option<Found<T>>, StoreError> {
         loop {
             let (mut passed_over, mut vanished) = (Vec::new(), false);
             for entry in Series::new(self.root.join(directory)).entries()? {

@@ -28,7 +28,8 @@ pub struct CompleteRun {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StoredRun {
-    /// Whether it read all that it needed, so that its findings stand in a [`CompleteRun`].
+    /// Whether it read and understood all that its rules need. Where it did not, findings of an earlier run may stand in its
+    /// [`CompleteRun`] as unverified.
     pub complete: bool,
     /// The run.
     pub record: RunRecord,

@@ -329,7 +329,10 @@ fn references_stay_in_their_folder() {
     symlink(directory.path(), store.root.join("linked")).unwrap();
     assert!(matches!(store.get("linked/outside.json"), Err(StoreError::Outside(_))));
     symlink(directory.path(), store.root.join("team-a/prod")).unwrap();
-    assert!(matches!(store.put_snapshots(&account(), &[snapshot(1)]), Err(StoreError::Outside(_))));
+    assert!(matches!(
+        store.put_snapshots(&account(), &[snapshot(1)]),
+        Err(StoreError::Outside(_))
+    ));
     assert!(store.accounts().unwrap().is_empty());
 }
 
