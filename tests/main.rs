@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod access;
+mod architecture;
 mod audit;
 mod cases;
 mod snapshot;
