@@ -4,14 +4,29 @@
 //! disturb a control plane start one of their own.
 
 mod harness;
+#[path = "../tests/support/mod.rs"]
+#[expect(dead_code, reason = "shared with the core's tests, which use more of it")]
+mod support;
 
+#[cfg(test)]
+mod accounts;
+#[cfg(test)]
+mod collect;
 #[cfg(test)]
 mod control_plane;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod manifests;
+#[cfg(test)]
+mod observability;
 #[cfg(test)]
 mod processes;
 #[cfg(test)]
 mod proxy;
 #[cfg(test)]
+mod reports;
+#[cfg(test)]
 mod runner;
+#[cfg(test)]
+mod world;

@@ -18,6 +18,9 @@ pub mod snapshot;
 // Shell.
 #[cfg(feature = "operator")]
 pub mod api;
+pub mod cli;
 pub mod collect;
+#[cfg(feature = "operator")]
+pub mod operator;
 pub mod run;
 pub mod store;

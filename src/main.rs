@@ -1,3 +1,5 @@
 //! `ciem`: the command line and the operator in one binary.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    ciem::cli::main()
+}

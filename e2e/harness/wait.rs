@@ -28,10 +28,15 @@ pub async fn eventually<T>(timeout: Duration, what: &str, mut question: impl Asy
 
 /// GET over plain HTTP, of `path` at `base` (such as `http://127.0.0.1:8080`).
 pub async fn http_get(base: &str, path: &str) -> Result<(StatusCode, String)> {
+    http_get_as(base, path, "*/*").await
+}
+
+/// GET over plain HTTP, of a content type.
+pub async fn http_get_as(base: &str, path: &str, accept: &str) -> Result<(StatusCode, String)> {
     let mut config = kube::Config::new(base.parse()?);
     config.default_retry = false;
     let answer = kube::Client::try_from(config)?
-        .send(Request::get(path).body(Body::empty())?)
+        .send(Request::get(path).header("accept", accept).body(Body::empty())?)
         .await?;
     let status = answer.status();
     let bytes = answer.into_body().collect_bytes().await?;

@@ -5,6 +5,7 @@ pub mod aws;
 pub mod formula;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -115,7 +116,7 @@ pub struct Decision {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LayerAnswer {
-    /// `identity`, `boundary`, `session`, `resource`, `trust`, `scp`, `rcp`, …
+    /// The provider's name of it: `identity`, `boundary`, `session`, `resource`, `trust`, `service-control-policies`, …
     pub layer: String,
     /// What the layer (or this statement of it) says.
     pub verdict: Verdict,
@@ -176,10 +177,10 @@ pub struct Grant {
     pub statement: StatementRef,
     /// True where the statement stands on the identity itself: an inline or directly attached policy; false through a group.
     pub direct: bool,
-    /// Each action pattern.
-    pub actions: Vec<Breadth>,
+    /// Each action pattern; shared by all identities that have the statement.
+    pub actions: Arc<[Breadth]>,
     /// Each resource pattern.
-    pub resources: Vec<Breadth>,
+    pub resources: Arc<[Breadth]>,
     /// What it grants after boundary, denies and the other layers read, asked for an action and a resource that no list can name
     /// inside the widest pattern: `Denied` means that other layers take the breadth away.
     pub effective: Verdict,
@@ -240,6 +241,15 @@ pub enum Trusted {
     Unresolved(String),
 }
 
+/// The organization of a scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// Its native id: `o-…`.
+    pub id: String,
+    /// All its accounts (subscriptions, projects), the scope's own among them, read or not.
+    pub scopes: Vec<String>,
+}
+
 /// Boxed iterator: listings are streamed, never collected for the caller.
 pub type Listing<'a, T> = Box<dyn Iterator<Item = T> + 'a>;
 
@@ -250,6 +260,9 @@ pub trait Entitlements: Send + Sync {
 
     /// The accounts (subscriptions, projects, clusters) that were read, sorted.
     fn scopes(&self) -> Vec<String>;
+
+    /// The organization that a scope is a member of; none where that was not read, or where it is in none.
+    fn organization(&self, scope: &str) -> Option<Membership>;
 
     /// All identities, sorted by native id.
     fn identities(&self) -> Listing<'_, Identity>;

@@ -69,6 +69,32 @@ pub struct AuditOutcome {
     pub policy_problems: Vec<PolicyProblem>,
 }
 
+impl AuditOutcome {
+    /// Takes in the outcome of another account; every list stays sorted.
+    pub fn join(&mut self, other: Self) {
+        fn merge<T: Ord>(into: &mut Vec<T>, from: Vec<T>) {
+            into.extend(from);
+            into.sort_unstable();
+            into.dedup();
+        }
+        self.findings.extend(other.findings);
+        self.findings.sort_by(|left, right| left.id.cmp(&right.id));
+        self.groups.extend(other.groups);
+        self.groups
+            .sort_by(|left, right| (&left.rule, &left.cause, &left.findings).cmp(&(&right.rule, &right.cause, &right.findings)));
+        merge(&mut self.not_evaluated, other.not_evaluated);
+        merge(&mut self.coverage, other.coverage);
+        merge(&mut self.policy_problems, other.policy_problems);
+        merge(&mut self.exemptions.active, other.exemptions.active);
+        merge(&mut self.exemptions.expiring, other.exemptions.expiring);
+        merge(&mut self.exemptions.expired, other.exemptions.expired);
+        for (kind, count) in other.identities {
+            let total = self.identities.entry(kind).or_default();
+            *total = total.saturating_add(count);
+        }
+    }
+}
+
 /// Something in a policy that this version does not know or cannot use.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -137,8 +163,12 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn judge_all(&mut self, entitlements: &dyn Entitlements) {
         let trusted = &self.input.policy.trusted;
-        let trusted_accounts: BTreeSet<String> = entitlements.scopes().into_iter().chain(trusted.accounts.iter().cloned()).collect();
-        let trusted_organizations: BTreeSet<String> = trusted.organizations.iter().cloned().collect();
+        let mut trusted_accounts: BTreeSet<String> = entitlements.scopes().into_iter().chain(trusted.accounts.iter().cloned()).collect();
+        let mut trusted_organizations: BTreeSet<String> = trusted.organizations.iter().cloned().collect();
+        if let Some(own) = entitlements.organization(self.input.scope) {
+            trusted_accounts.extend(own.scopes);
+            trusted_organizations.insert(own.id);
+        }
         for identity in entitlements.identities().filter(|identity| identity.read_from == self.input.scope) {
             let count = self.outcome.identities.entry(kind_name(identity.key.kind).to_owned()).or_default();
             *count = count.saturating_add(1);
@@ -337,7 +367,7 @@ fn is_of(entity: &str, scope: &str) -> bool {
 /// How many names a sentence holds before it counts the rest.
 const NAMED: usize = 5;
 
-/// Names in a sentence: `a, b and c`, or the first few and how many more.
+/// Names in a sentence: `a`, `b` and `c`, or the first few and how many more.
 fn list(names: &BTreeSet<String>) -> String {
     let shown: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
     match (names.len().saturating_sub(shown.len()), shown.split_last()) {

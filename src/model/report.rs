@@ -98,6 +98,15 @@ impl SeverityCounts {
         *count = count.saturating_add(1);
     }
 
+    /// Adds all of another count.
+    pub fn add_all(&mut self, other: Self) {
+        self.critical = self.critical.saturating_add(other.critical);
+        self.high = self.high.saturating_add(other.high);
+        self.medium = self.medium.saturating_add(other.medium);
+        self.low = self.low.saturating_add(other.low);
+        self.info = self.info.saturating_add(other.info);
+    }
+
     /// The count of one severity.
     pub const fn get(&self, severity: Severity) -> u32 {
         match severity {
@@ -158,7 +167,6 @@ pub struct Delta {
     /// Findings that were there before and still hold; those that could not be verified are not among them.
     pub unchanged: u32,
     /// Findings that are left out because the policy no longer selects their rule: nobody fixed them.
-    #[serde(default)]
     pub withdrawn: u32,
     /// The first 100 new ids, sorted.
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
@@ -188,7 +196,6 @@ pub struct CoverageSummary {
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub missing_permissions: Vec<String>,
     /// How many permissions it lacks in all.
-    #[serde(default)]
     pub missing_permissions_total: u32,
 }
 
@@ -204,10 +211,8 @@ pub struct Truncation {
     /// Findings that are in the counts but in no chunk.
     pub findings_dropped: SeverityCounts,
     /// Step → findings it touched; `EvidenceDropped` holds those of `evidenceDropped`, the others add up to `findingsDropped`.
-    #[serde(default)]
     pub steps: BTreeMap<String, u32>,
     /// The lists of this status that were shortened or emptied, in the order in which that happened, e.g. `history.snapshots`.
-    #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub status_shortened: Vec<String>,
 }
@@ -227,7 +232,6 @@ pub struct RunRecord {
     /// Generation of the chunks it left.
     pub generation: String,
     /// SHA-256 of the run's complete findings as JSON Lines, whatever of them is in the chunks: what the store's file hashes to.
-    #[serde(default)]
     pub findings_digest: String,
     /// Version of ciem that evaluated.
     pub engine: String,
@@ -241,7 +245,6 @@ pub struct RunRecord {
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub snapshots: Vec<SnapshotRef>,
     /// How many snapshots it evaluated in all.
-    #[serde(default)]
     pub snapshots_total: u32,
 }
 
@@ -268,10 +271,8 @@ pub struct Manifest {
     /// Number of buckets, a power of two; grows by splitting when a chunk would be too large.
     pub buckets: u32,
     /// How chunks are written unless one needs gzip to stay within its bound; each chunk says its own.
-    #[serde(default)]
     pub encoding: ChunkEncoding,
     /// Findings that are in the counts but in no chunk because the policy's report settings leave them out.
-    #[serde(default)]
     pub filtered: u32,
     /// The chunks, sorted by name.
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]

@@ -71,16 +71,17 @@ pub struct Execution {
     pub accounts: Vec<AccountRun>,
 }
 
-/// Audits one account, or without one all that the snapshots hold. The other snapshots tell both sides of trust between accounts.
-pub fn execute(inputs: &Inputs<'_>, only: Option<&Account>) -> Execution {
+/// Audits the accounts in `only`, or all that the snapshots hold where it is empty. The other snapshots tell both sides of trust between accounts.
+pub fn execute(inputs: &Inputs<'_>, only: &[Account]) -> Execution {
     let universe = Universe::build(inputs.snapshots);
     let all = inputs.snapshots.iter().map(|snapshot| Account {
         provider: snapshot.provider,
         scope: snapshot.scope.clone(),
     });
-    let accounts: BTreeSet<Account> = match only {
-        Some(account) => BTreeSet::from([account.clone()]),
-        None => all.collect(),
+    let accounts: BTreeSet<Account> = if only.is_empty() {
+        all.collect()
+    } else {
+        only.iter().cloned().collect()
     };
     let mut snapshots: Vec<SnapshotRef> = inputs.snapshots.iter().map(Snapshot::reference).collect();
     snapshots.sort_unstable();
@@ -125,6 +126,26 @@ fn one(inputs: &Inputs<'_>, universe: &Universe, account: Account) -> AccountRun
         delta,
         new,
         resolved,
+    }
+}
+
+impl AccountRun {
+    /// Several accounts as one: for a recorded organization that one CloudAccount stands for.
+    pub(super) fn joined(runs: Vec<Self>) -> Option<Self> {
+        let mut runs = runs.into_iter();
+        let mut all = runs.next()?;
+        for run in runs {
+            all.delta = change::sum([&all.delta, &run.delta]);
+            all.new.add_all(run.new);
+            all.resolved.add_all(run.resolved);
+            all.complete &= run.complete;
+            all.missing_permissions.extend(run.missing_permissions);
+            all.outcome.join(run.outcome);
+            all.account.scope = format!("{},{}", all.account.scope, run.account.scope);
+        }
+        all.missing_permissions.sort_unstable();
+        all.missing_permissions.dedup();
+        Some(all)
     }
 }
 

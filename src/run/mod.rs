@@ -7,12 +7,14 @@
 
 mod execute;
 mod request;
+mod supported;
 
 #[cfg(test)]
 mod tests;
 
 pub use execute::{Account, AccountRun, Execution, Inputs, execute};
 pub use request::{AccountRef, PolicyRef, RunError, RunRequest, RunResult, SCHEMA, run};
+pub use supported::unsupported;
 
 /// Version of ciem, as run records name it.
 pub const ENGINE: &str = env!("CARGO_PKG_VERSION");

@@ -54,9 +54,8 @@ pub struct AccountRef {
     pub name: String,
     /// UID of the CloudAccount.
     pub uid: String,
-    /// What it stands for.
-    #[serde(flatten)]
-    pub account: Account,
+    /// What it stands for: one account, or several of a recorded organization.
+    pub accounts: Vec<Account>,
     /// Its spec, for a run that collects first.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub spec: Option<CloudAccountSpec>,
@@ -108,18 +107,19 @@ pub enum RunError {
         engine: String,
     },
     /// None of the references leads to a snapshot of the account.
-    #[error("no snapshot of {provider} {scope} in the store{}", because(.reasons))]
+    #[error("the store does not hold a snapshot of {accounts}{}", because(.reasons))]
     NoSnapshot {
-        /// Name of the provider.
-        provider: &'static str,
-        /// The account.
-        scope: String,
+        /// The accounts, with their providers.
+        accounts: String,
         /// What is wrong with the references.
         reasons: Vec<String>,
     },
     /// There were runs before, and the store does not have their findings. Read what the report's chunks still hold and run again with it.
     #[error("the store has lost the findings of the run before: {0}")]
     HistoryLost(String),
+    /// The run was cut short by a fault of ours or by the end of the process.
+    #[error("the run was cut short: {0}")]
+    Aborted(String),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -150,7 +150,6 @@ pub fn run(store: &Store, catalogue: &Catalogue, request: &RunRequest, recovered
     }
     let key = AccountKey::new(&request.account.namespace, &request.account.name)?;
     let policy = Name::new(&request.policy.name)?;
-    let account = &request.account.account;
     let (snapshots, unread) = load(store, request)?;
     let mut warnings = Vec::new();
     let history_lost = recovered.is_some();
@@ -166,18 +165,18 @@ pub fn run(store: &Store, catalogue: &Catalogue, request: &RunRequest, recovered
         previous: previous.as_deref(),
         now: request.now,
     };
-    let execution = execute(&inputs, Some(account));
+    let execution = execute(&inputs, &request.account.accounts);
     let Some(AccountRun {
+        account,
         mut outcome,
         delta,
         new,
         resolved,
         complete,
         missing_permissions,
-        ..
-    }) = execution.accounts.into_iter().next()
+    }) = AccountRun::joined(execution.accounts)
     else {
-        return Err(no_snapshot(account, Vec::new()));
+        return Err(no_snapshot(&request.account.accounts, Vec::new()));
     };
     let complete = complete && unread.is_empty();
     outcome.coverage.extend(unread);
@@ -231,7 +230,7 @@ pub fn run(store: &Store, catalogue: &Catalogue, request: &RunRequest, recovered
 
 /// The snapshots of a request. One of another account that cannot be read is coverage; the account's own is needed.
 fn load(store: &Store, request: &RunRequest) -> Result<(Vec<Snapshot>, Vec<CoverageEntry>), RunError> {
-    let account = &request.account.account;
+    let accounts = &request.account.accounts;
     let mut snapshots: Vec<Snapshot> = Vec::new();
     let mut unread = Vec::new();
     for reference in &request.snapshots {
@@ -252,20 +251,24 @@ fn load(store: &Store, request: &RunRequest) -> Result<(Vec<Snapshot>, Vec<Cover
             }),
         }
     }
-    if snapshots
-        .iter()
-        .any(|snapshot| (snapshot.provider, &snapshot.scope) == (account.provider, &account.scope))
-    {
+    let read = |account: &Account| {
+        let of = |snapshot: &Snapshot| (snapshot.provider, &snapshot.scope) == (account.provider, &account.scope);
+        snapshots.iter().any(of)
+    };
+    if !accounts.is_empty() && accounts.iter().all(read) {
         Ok((snapshots, unread))
     } else {
-        Err(no_snapshot(account, unread.into_iter().map(|entry| entry.reason).collect()))
+        Err(no_snapshot(accounts, unread.into_iter().map(|entry| entry.reason).collect()))
     }
 }
 
-fn no_snapshot(account: &Account, reasons: Vec<String>) -> RunError {
+fn no_snapshot(accounts: &[Account], reasons: Vec<String>) -> RunError {
+    let names: Vec<String> = accounts
+        .iter()
+        .map(|account| format!("{} {}", account.provider.as_str(), account.scope))
+        .collect();
     RunError::NoSnapshot {
-        provider: account.provider.as_str(),
-        scope: account.scope.clone(),
+        accounts: names.join(", "),
         reasons,
     }
 }

@@ -75,7 +75,10 @@ impl Cluster {
     fn request(&self, snapshots: &[Snapshot], hour: i64) -> RunRequest {
         let put = |snapshot: &Snapshot| {
             self.store
-                .put_snapshot(&AccountKey::new("team", &format!("a{}", snapshot.scope)).unwrap(), snapshot)
+                .put_snapshots(
+                    &AccountKey::new("team", &format!("a{}", snapshot.scope)).unwrap(),
+                    std::slice::from_ref(snapshot),
+                )
                 .unwrap()
         };
         RunRequest {
@@ -85,10 +88,10 @@ impl Cluster {
                 namespace: "team".to_owned(),
                 name: format!("a{OWN}"),
                 uid: "uid-of-account".to_owned(),
-                account: Account {
+                accounts: vec![Account {
                     provider: Provider::Aws,
                     scope: OWN.to_owned(),
-                },
+                }],
                 spec: None,
             },
             policy: PolicyRef {
@@ -196,7 +199,7 @@ fn the_operator_and_the_command_line_find_the_same_bytes() {
             previous: from_file.as_deref(),
             now: at(hour),
         };
-        let document = execute(&inputs, None).document();
+        let document = execute(&inputs, &[]).document();
         let text = document.render(Format::Json, Style::default()).unwrap();
         let own: Vec<&Finding> = document
             .findings
@@ -238,13 +241,13 @@ fn a_file_of_other_accounts_is_no_previous_run_of_this_one() {
         previous: None,
         now: at(0),
     };
-    let before = execute(&inputs, None).document().findings;
+    let before = execute(&inputs, &[]).document().findings;
     let inputs = Inputs {
         snapshots: &both[..1],
         previous: Some(&before),
         ..inputs
     };
-    let delta = execute(&inputs, None).document().delta.unwrap();
+    let delta = execute(&inputs, &[]).document().delta.unwrap();
     assert_eq!(
         (delta.new, delta.resolved),
         (0, 0),

@@ -163,7 +163,8 @@ impl<'de> Visitor<'de> for JsonVisitor {
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
         if number.unsigned_abs() > EXACT {
-            Err(inexact(number))
+            #[expect(clippy::cast_precision_loss, reason = "whether something is lost is asked next")]
+            large(number, number as f64)
         } else {
             Ok(Json::Integer(number))
         }
@@ -172,7 +173,8 @@ impl<'de> Visitor<'de> for JsonVisitor {
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
         match i64::try_from(number) {
             Ok(integer) if number <= EXACT => Ok(Json::Integer(integer)),
-            _ => Err(inexact(number)),
+            #[expect(clippy::cast_precision_loss, reason = "whether something is lost is asked next")]
+            _ => large(number, number as f64),
         }
     }
 
@@ -201,10 +203,15 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 }
 
-fn inexact<E: de::Error>(number: impl fmt::Display) -> E {
-    E::custom(format_args!(
+/// A whole number beyond 2^53 is what RFC 8785 writes for a double of that size; any other would come back changed.
+fn large<'a, E: de::Error>(number: impl fmt::Display, double: f64) -> Result<Json<'a>, E> {
+    let number = number.to_string();
+    if serde_json_canonicalizer::to_string(&double).is_ok_and(|written| written == number) {
+        return Ok(Json::Fraction(double));
+    }
+    Err(E::custom(format_args!(
         "the number {number} is larger than JSON keeps exactly (2^53): write it as text"
-    ))
+    )))
 }
 
 /// A member's name.

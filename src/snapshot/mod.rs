@@ -10,6 +10,7 @@ mod read;
 mod schema;
 
 pub use canonical::sha256;
+pub use envelope::write_all;
 pub use error::{Place, ReadError};
 pub use read::read;
 pub use schema::schema;

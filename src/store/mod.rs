@@ -98,24 +98,27 @@ impl Store {
         Ok(Self { root })
     }
 
-    /// Keeps a snapshot as the account's newest. Returns its reference.
-    pub fn put_snapshot(&self, account: &AccountKey, snapshot: &Snapshot) -> Result<String, StoreError> {
+    /// Keeps what one collection of an account gave as its newest: one snapshot, or several of one organization. Returns its reference.
+    pub fn put_snapshots(&self, account: &AccountKey, collected: &[Snapshot]) -> Result<String, StoreError> {
         let directory = self.make(&snapshots(account))?;
-        let bytes = snapshot.write().map_err(|error| StoreError::Unwritable {
+        let bytes = snapshot::write_all(collected).map_err(|error| StoreError::Unwritable {
             path: directory.clone(),
             reason: error.to_string(),
         })?;
         Ok(self.reference(&Series::new(directory).put(&bytes, KEEP)?))
     }
 
-    /// The account's newest snapshot; none: nothing was kept yet. Fails where something is there and nothing of it can be used.
-    pub fn snapshot(&self, account: &AccountKey) -> Result<Option<Found<Snapshot>>, StoreError> {
-        self.newest(&snapshots(account), |bytes, name| {
-            let snapshots = snapshot::read(bytes, name).map_err(|error| error.reason)?;
-            <[Snapshot; 1]>::try_from(snapshots)
-                .map(|[snapshot]| snapshot)
-                .map_err(|several| format!("it holds {} snapshots", several.len()))
+    /// What the account's newest collection gave; none: nothing was kept yet. Fails where something is there and nothing of it can be used.
+    pub fn snapshots(&self, account: &AccountKey) -> Result<Option<Found<Vec<Snapshot>>>, StoreError> {
+        self.first_usable(&snapshots(account), |bytes, name| {
+            snapshot::read(bytes, name).map_err(|error| error.reason)
         })
+    }
+
+    /// Reference of the account's newest collection, without reading it; none: nothing was kept yet.
+    pub fn newest(&self, account: &AccountKey) -> Result<Option<String>, StoreError> {
+        let entries = Series::new(self.root.join(snapshots(account))).entries()?;
+        Ok(entries.first().map(|entry| self.reference(&entry.path)))
     }
 
     /// The snapshots in a file of the store, in any form that [`snapshot::read`] takes.
@@ -166,7 +169,7 @@ impl Store {
     /// The findings of the last complete run; none: there was no such run. Fails where history is there and nothing of it can be used:
     /// the caller says "history lost".
     pub fn findings(&self, account: &AccountKey, policy: &Name) -> Result<Option<Found<CompleteRun>>, StoreError> {
-        self.newest(&findings(account, policy), |bytes, _| Document::unpack(bytes))
+        self.first_usable(&findings(account, policy), |bytes, _| Document::unpack(bytes))
     }
 
     /// The newest findings with a digest ([`RunRecord::findings_digest`](crate::model::RunRecord::findings_digest)); none: they are not kept
@@ -263,7 +266,7 @@ impl Store {
         Ok(self.reference(&Series::new(directory).put(&bytes, keep)?))
     }
 
-    fn newest<T>(&self, directory: &Path, parse: impl Fn(&[u8], &str) -> Result<T, String>) -> Result<Option<Found<T>>, StoreError> {
+    fn first_usable<T>(&self, directory: &Path, parse: impl Fn(&[u8], &str) -> Result<T, String>) -> Result<Option<Found<T>>, StoreError> {
         loop {
             let (mut passed_over, mut vanished) = (Vec::new(), false);
             for entry in Series::new(self.root.join(directory)).entries()? {

@@ -38,8 +38,8 @@ fn snapshot(number: u32) -> Snapshot {
     }
 }
 
-fn content(snapshot: &Snapshot) -> &str {
-    snapshot.sections["users"].content.get()
+fn content(snapshots: &[Snapshot]) -> &str {
+    snapshots[0].sections["users"].content.get()
 }
 
 fn run(number: u32) -> CompleteRun {
@@ -79,7 +79,7 @@ const SNAPSHOTS: &str = "team-a/prod/snapshots";
 #[test]
 fn nothing_kept_is_nothing_found() {
     let (_directory, store) = store();
-    assert!(store.snapshot(&account()).unwrap().is_none());
+    assert!(store.snapshots(&account()).unwrap().is_none());
     assert!(store.findings(&account(), &policy()).unwrap().is_none());
     assert!(store.runs(&account(), &policy()).unwrap().is_empty());
     assert!(store.accounts().unwrap().is_empty() && store.policies(&account()).unwrap().is_empty());
@@ -91,32 +91,32 @@ fn nothing_kept_is_nothing_found() {
 fn the_newest_snapshot_is_found_and_a_few_before_it_stay() {
     let (_directory, store) = store();
     for number in 1..=12 {
-        let reference = store.put_snapshot(&account(), &snapshot(number)).unwrap();
-        let found = store.snapshot(&account()).unwrap().unwrap();
+        let reference = store.put_snapshots(&account(), &[snapshot(number)]).unwrap();
+        let found = store.snapshots(&account()).unwrap().unwrap();
         assert_eq!(
             (content(&found.value), found.reference.as_str()),
             (format!("[{number}]").as_str(), reference.as_str())
         );
         assert!(found.passed_over.is_empty());
-        assert_eq!(content(&store.get(&reference).unwrap()[0]), format!("[{number}]"));
+        assert_eq!(content(&store.get(&reference).unwrap()), format!("[{number}]"));
     }
     assert_eq!(files(&store, SNAPSHOTS).len(), KEEP);
     // Another store on the same directory sees the same: nothing is in memory alone.
     let again = Store::open(&store.root).unwrap();
-    assert_eq!(content(&again.snapshot(&account()).unwrap().unwrap().value), "[12]");
+    assert_eq!(content(&again.snapshots(&account()).unwrap().unwrap().value), "[12]");
 }
 
 #[test]
 fn equal_content_is_not_written_twice() {
     let (_directory, store) = store();
-    let first = store.put_snapshot(&account(), &snapshot(1)).unwrap();
-    assert_eq!(store.put_snapshot(&account(), &snapshot(1)).unwrap(), first);
+    let first = store.put_snapshots(&account(), &[snapshot(1)]).unwrap();
+    assert_eq!(store.put_snapshots(&account(), &[snapshot(1)]).unwrap(), first);
     assert_eq!(files(&store, SNAPSHOTS).len(), 1);
     // But damage is mended.
     fs::write(store.root.join(&first), "torn").unwrap();
-    let mended = store.put_snapshot(&account(), &snapshot(1)).unwrap();
+    let mended = store.put_snapshots(&account(), &[snapshot(1)]).unwrap();
     assert_ne!(mended, first);
-    assert_eq!(content(&store.snapshot(&account()).unwrap().unwrap().value), "[1]");
+    assert_eq!(content(&store.snapshots(&account()).unwrap().unwrap().value), "[1]");
 }
 
 #[rstest]
@@ -126,12 +126,12 @@ fn equal_content_is_not_written_twice() {
 #[case::longer(|bytes: &mut Vec<u8>| bytes.push(0))]
 fn damage_is_reported_and_the_one_before_is_used(#[case] damage: fn(&mut Vec<u8>)) {
     let (_directory, store) = store();
-    store.put_snapshot(&account(), &snapshot(1)).unwrap();
-    let newest = store.root.join(store.put_snapshot(&account(), &snapshot(2)).unwrap());
+    store.put_snapshots(&account(), &[snapshot(1)]).unwrap();
+    let newest = store.root.join(store.put_snapshots(&account(), &[snapshot(2)]).unwrap());
     let mut bytes = fs::read(&newest).unwrap();
     damage(&mut bytes);
     fs::write(&newest, bytes).unwrap();
-    let found = store.snapshot(&account()).unwrap().unwrap();
+    let found = store.snapshots(&account()).unwrap().unwrap();
     assert_eq!(content(&found.value), "[1]");
     assert!(
         matches!(&found.passed_over[..], [StoreError::Damaged { path }] if *path == newest),
@@ -142,7 +142,7 @@ fn damage_is_reported_and_the_one_before_is_used(#[case] damage: fn(&mut Vec<u8>
     for file in files(&store, SNAPSHOTS) {
         fs::write(file, "").unwrap();
     }
-    assert!(matches!(store.snapshot(&account()), Err(StoreError::Damaged { path }) if path == newest));
+    assert!(matches!(store.snapshots(&account()), Err(StoreError::Damaged { path }) if path == newest));
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn a_document_of_another_version_is_named_and_passed_over() {
 fn accounts_and_policies_are_listed_and_forgotten() {
     let (_directory, store) = store();
     let other = AccountKey::new("team-b", "prod").unwrap();
-    store.put_snapshot(&account(), &snapshot(1)).unwrap();
+    store.put_snapshots(&account(), &[snapshot(1)]).unwrap();
     store.put_findings(&account(), &policy(), &run(1)).unwrap();
     store.put_findings(&other, &policy(), &run(1)).unwrap();
     fs::create_dir_all(store.root.join("team-a/uploads")).unwrap();
@@ -253,7 +253,7 @@ fn accounts_and_policies_are_listed_and_forgotten() {
     assert_eq!(store.accounts().unwrap(), [account(), other.clone()]);
     store.remove_policy(&account().namespace, &policy()).unwrap();
     assert!(store.findings(&account(), &policy()).unwrap().is_none());
-    assert!(store.findings(&other, &policy()).unwrap().is_some() && store.snapshot(&account()).unwrap().is_some());
+    assert!(store.findings(&other, &policy()).unwrap().is_some() && store.snapshots(&account()).unwrap().is_some());
     store.remove_account(&account()).unwrap();
     assert_eq!(store.accounts().unwrap(), [other]);
 }
@@ -329,14 +329,17 @@ fn references_stay_in_their_folder() {
     symlink(directory.path(), store.root.join("linked")).unwrap();
     assert!(matches!(store.get("linked/outside.json"), Err(StoreError::Outside(_))));
     symlink(directory.path(), store.root.join("team-a/prod")).unwrap();
-    assert!(matches!(store.put_snapshot(&account(), &snapshot(1)), Err(StoreError::Outside(_))));
+    assert!(matches!(
+        store.put_snapshots(&account(), &[snapshot(1)]),
+        Err(StoreError::Outside(_))
+    ));
     assert!(store.accounts().unwrap().is_empty());
 }
 
 #[test]
 fn what_a_dead_writer_left_is_never_taken_and_swept_later() {
     let (_directory, store) = store();
-    store.put_snapshot(&account(), &snapshot(1)).unwrap();
+    store.put_snapshots(&account(), &[snapshot(1)]).unwrap();
     let folder = store.root.join(SNAPSHOTS);
     let (old, young) = (folder.join(".new-1-0"), folder.join(".new-2-0"));
     fs::write(&old, "half").unwrap();
@@ -348,31 +351,31 @@ fn what_a_dead_writer_left_is_never_taken_and_swept_later() {
         .unwrap()
         .set_modified(written - Duration::from_hours(2))
         .unwrap();
-    assert_eq!(content(&store.snapshot(&account()).unwrap().unwrap().value), "[1]");
-    store.put_snapshot(&account(), &snapshot(2)).unwrap();
+    assert_eq!(content(&store.snapshots(&account()).unwrap().unwrap().value), "[1]");
+    store.put_snapshots(&account(), &[snapshot(2)]).unwrap();
     assert!(!old.exists() && young.exists());
-    assert_eq!(content(&store.snapshot(&account()).unwrap().unwrap().value), "[2]");
+    assert_eq!(content(&store.snapshots(&account()).unwrap().unwrap().value), "[2]");
 }
 
 #[test]
 fn writers_at_the_same_time_lose_no_reader() {
     let (_directory, store) = store();
-    store.put_snapshot(&account(), &snapshot(0)).unwrap();
+    store.put_snapshots(&account(), &[snapshot(0)]).unwrap();
     std::thread::scope(|scope| {
         for writer in 1..=4 {
             let store = store.clone();
             scope.spawn(move || {
                 for number in 0..10 {
-                    store.put_snapshot(&account(), &snapshot(writer * 100 + number)).unwrap();
+                    store.put_snapshots(&account(), &[snapshot(writer * 100 + number)]).unwrap();
                 }
             });
         }
         for _ in 0..50 {
             // A file may be gone between listing and reading; another one is there.
-            assert!(store.snapshot(&account()).unwrap().is_some());
+            assert!(store.snapshots(&account()).unwrap().is_some());
         }
     });
-    let found = store.snapshot(&account()).unwrap().unwrap();
+    let found = store.snapshots(&account()).unwrap().unwrap();
     assert!(found.passed_over.is_empty());
     assert!(
         files(&store, SNAPSHOTS)
@@ -390,6 +393,6 @@ fn an_unwritable_place_is_named() {
     assert!(error.to_string().starts_with("store: cannot create"), "{error}");
     let store = Store::open(directory.path().join("store")).unwrap();
     fs::write(store.root.join("team-a"), "").unwrap();
-    assert!(matches!(store.put_snapshot(&account(), &snapshot(1)), Err(StoreError::Outside(path)) if path == "team-a"));
-    assert!(matches!(store.snapshot(&account()), Err(StoreError::Io { action: "list", .. })));
+    assert!(matches!(store.put_snapshots(&account(), &[snapshot(1)]), Err(StoreError::Outside(path)) if path == "team-a"));
+    assert!(matches!(store.snapshots(&account()), Err(StoreError::Io { action: "list", .. })));
 }

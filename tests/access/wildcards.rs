@@ -88,3 +88,16 @@ fn conditional_and_unknown_come_between() {
     assert_eq!(ask(&user("a"), "ec2:Stop*", "*").of(&organization).verdict, Verdict::Unknown);
     assert_eq!(ask(&user("a"), "ec2:Reboot*", "*").of(&organization).verdict, Verdict::Denied);
 }
+
+#[test]
+fn question_marks_tell_lengths_apart() {
+    let instance = "arn:aws:ec2:eu-west-1:111111111111:instance/";
+    let long_only = user_with(&[allow("ec2:*", &format!("{instance}??*"))]);
+    ask(&user("a"), "ec2:StartInstances", &format!("{instance}*"))
+        .all()
+        .denied(&long_only, "no-grant");
+    ask(&user("a"), "ec2:StartInstances", &format!("{instance}*")).allowed(&long_only);
+    let short_only = user_with(&[allow("ec2:*", "*"), deny("ec2:*", &format!("{instance}??*"))]);
+    ask(&user("a"), "ec2:StartInstances", &format!("{instance}*")).allowed(&short_only);
+    ask(&user("a"), "ec2:StartInstances", &format!("{instance}abc*")).denied(&short_only, "explicit-deny");
+}

@@ -18,12 +18,13 @@ const GITHUB: &str = "token.actions.githubusercontent.com";
 
 /// What is planted: account, identity's name, rule. Sorted. The same identity may break several rules.
 pub const PLANTED: [(&str, &str, &str); 17] = [
+    // Through the group `developers`: groups act through their members.
+    (SHOP, "ana", "AWS-EXC-02"),
     (SHOP, "break-glass", "AWS-EXC-01"),
     (SHOP, "break-glass", "AWS-EXC-13"),
     (SHOP, "ci-deployer", "AWS-EXC-01"),
     (SHOP, "ci-deployer", "AWS-MAP-04"),
     (SHOP, "deploy-legacy", "AWS-EXC-13"),
-    (SHOP, "developers", "AWS-EXC-02"),
     (SHOP, "image-resizer", "AWS-EXC-02"),
     (SHOP, "support-engineer", "AWS-EXC-03"),
     (SHOP, "vendor-audit", "AWS-MAP-01"),
@@ -82,13 +83,16 @@ fn shop() -> Value {
             user.inline("upload", allow(&["s3:PutObject"], &["arn:aws:s3:::shop-artifacts/*"]))
                 .created("2019-05-20T09:30:00Z")
         })
-        // Any repository of anybody may take the widest role.
+        // Any repository of the organization, also a new one, may take the widest role.
         .role(
             "ci-deployer",
             trust_oidc(
                 SHOP,
                 GITHUB,
-                &[("StringEquals", "aud", "sts.amazonaws.com"), ("StringLike", "sub", "repo:*")],
+                &[
+                    ("StringEquals", "aud", "sts.amazonaws.com"),
+                    ("StringLike", "sub", "repo:example-shop/*"),
+                ],
             ),
             |role| role.attach("deploy-everything").last_used("2025-11-20T06:12:00Z", "eu-west-1"),
         )

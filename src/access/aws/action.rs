@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::pattern::Pattern;
+use super::pattern::{LONG, Pattern};
 use crate::access::Breadth;
 
 /// An action in lower case.
@@ -29,7 +29,8 @@ pub struct ActionSet {
     everything: bool,
     services: Vec<ServiceActions>,
     wild: Vec<ActionPattern>,
-    written: Vec<Box<str>>,
+    /// As written, in order, with what each matches.
+    listed: Vec<(Box<str>, ActionPattern)>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -41,6 +42,16 @@ struct ServiceActions {
 }
 
 impl Action {
+    /// Reads an action without wildcards.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (service, name) = text.split_once(':')?;
+        let plain = !service.is_empty() && !name.is_empty() && !text.contains(['*', '?']);
+        plain.then(|| Self {
+            service: service.trim_start().to_ascii_lowercase(),
+            name: name.trim_end().to_ascii_lowercase(),
+        })
+    }
+
     /// Whether it is this action, written in lower case.
     pub fn is(&self, service: &str, name: &str) -> bool {
         self.service == service && self.name == name
@@ -67,19 +78,24 @@ impl ActionPattern {
         })
     }
 
-    /// Whether it names one action.
-    pub fn exact(&self) -> Option<Action> {
-        Some(Action {
-            service: self.service.exact()?.to_owned(),
-            name: self.name.exact()?.to_owned(),
-        })
+    /// One action.
+    pub fn exactly(action: &Action) -> Self {
+        Self {
+            service: Pattern::Exact(action.service.as_str().into()),
+            name: Pattern::Exact(action.name.as_str().into()),
+        }
     }
 
     /// An action inside it that no catalogue knows.
     pub fn point(&self) -> Action {
+        self.point_of(LONG)
+    }
+
+    /// The same, with so many characters for each `*` of the name.
+    pub fn point_of(&self, length: usize) -> Action {
         Action {
             service: self.service.point(),
-            name: self.name.point(),
+            name: self.name.point_of(length),
         }
     }
 
@@ -116,7 +132,7 @@ impl ActionSet {
         let mut services: BTreeMap<Box<str>, ServiceActions> = BTreeMap::new();
         for (at, text) in actions.iter().enumerate() {
             let pattern = ActionPattern::parse(text).ok_or(at)?;
-            set.written.push(text.trim().into());
+            set.listed.push((text.trim().into(), pattern.clone()));
             match pattern {
                 ActionPattern {
                     service: Pattern::Anything,
@@ -166,30 +182,27 @@ impl ActionSet {
     }
 
     /// Its patterns.
-    pub fn patterns(&self) -> impl Iterator<Item = ActionPattern> + '_ {
-        self.written.iter().filter_map(|text| ActionPattern::parse(text))
+    pub fn patterns(&self) -> impl Iterator<Item = &ActionPattern> {
+        self.listed.iter().map(|(_, pattern)| pattern)
     }
 
     /// As written.
     pub fn written(&self) -> impl Iterator<Item = &str> {
-        self.written.iter().map(AsRef::as_ref)
+        self.listed.iter().map(|(text, _)| &**text)
     }
 
     /// How wide each of them is.
-    pub fn breadths(&self) -> Vec<Breadth> {
-        self.written
-            .iter()
-            .map(|text| match ActionPattern::parse(text) {
-                Some(ActionPattern {
-                    service: Pattern::Anything,
-                    name: Pattern::Anything,
-                }) => Breadth::Everything,
-                Some(ActionPattern {
-                    service: Pattern::Exact(service),
-                    name: Pattern::Anything,
-                }) => Breadth::Service(service.into()),
-                _ => Breadth::Some(text.to_string()),
-            })
-            .collect()
+    pub fn breadths(&self) -> impl Iterator<Item = Breadth> {
+        self.listed.iter().map(|(text, pattern)| match pattern {
+            ActionPattern {
+                service: Pattern::Anything,
+                name: Pattern::Anything,
+            } => Breadth::Everything,
+            ActionPattern {
+                service: Pattern::Exact(service),
+                name: Pattern::Anything,
+            } => Breadth::Service(service.to_string()),
+            _ => Breadth::Some(text.to_string()),
+        })
     }
 }

@@ -44,3 +44,28 @@ pub fn account_of(text: &str) -> Option<&str> {
     }
     Arn::parse(text).map(|arn| arn.account).filter(|account| is_account_id(account))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sixth_part_holds_the_rest() {
+        let arn = Arn::parse("arn:aws:logs:eu-west-1:111111111111:log-group:a:b").unwrap();
+        assert_eq!(
+            (arn.service, arn.region, arn.account, arn.resource),
+            ("logs", "eu-west-1", "111111111111", "log-group:a:b")
+        );
+        for text in ["", "arn", "arn:aws:s3::", "x:aws:s3:::b", "*"] {
+            assert_eq!(Arn::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn accounts_are_twelve_digits() {
+        assert_eq!(account_of("111111111111"), Some("111111111111"));
+        assert_eq!(account_of("arn:aws:iam::111111111111:root"), Some("111111111111"));
+        assert_eq!(account_of("arn:aws:iam::aws:policy/X"), None);
+        assert_eq!(account_of("AIDAXXXXXXXX"), None);
+    }
+}

@@ -153,22 +153,13 @@ impl Reader {
 
     fn statement(&mut self, index: usize, node: &Node, variables: bool) {
         let place = format!("Statement[{index}]");
-        let mut result = Statement {
-            index: u32::try_from(index).unwrap_or(u32::MAX),
-            sid: None,
-            effect: Effect::Either,
-            sound: true,
-            principals: Scope::Missing,
-            actions: Scope::Missing,
-            resources: Scope::Missing,
-            conditions: Vec::new(),
-        };
+        let mut result = Statement::new(u32::try_from(index).unwrap_or(u32::MAX));
         let Node::Object(members) = node else {
             self.problem(&place, format!("is {}, not an object: it is not evaluated", node.kind()));
             result.sound = false;
             result.actions = Scope::Unreadable;
             result.resources = Scope::Unreadable;
-            self.statements.push(result);
+            self.statements.push(result.finished());
             return;
         };
         let mut seen: HashSet<&str> = HashSet::new();
@@ -201,7 +192,7 @@ impl Reader {
             result.sound = false;
             self.problem(&place, "has neither Action nor NotAction: the statement is not evaluated");
         }
-        self.statements.push(result);
+        self.statements.push(result.finished());
     }
 
     fn element(&mut self, result: &mut Statement, name: &str, value: &Node, place: &str, variables: bool) {
@@ -364,5 +355,47 @@ fn scalars(node: &Node) -> Result<Vec<String>, String> {
         other => scalar(other)
             .map(|value| vec![value])
             .ok_or_else(|| format!("is {}, not a value", other.kind())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(text: &str, role: Role) -> Vec<String> {
+        Document::compile(text).problems(role).map(|problem| problem.place).collect()
+    }
+
+    #[test]
+    fn w17_problems_stand_at_their_place() {
+        let text = r#"{"Version":"2012-10-17","Id":"x","Extra":1,"Statement":[{"Effect":"Allow","Action":["s3:*",{"a":1}],"Resource":"*","Oops":1},7]}"#;
+        assert_eq!(
+            places(text, Role::Identity),
+            ["Extra", "Statement[0].Action", "Statement[0].Oops", "Statement[1]"]
+        );
+        assert!(Document::compile("{").unreadable);
+        assert!(Document::compile(r#"{"Statement":[],"Statement":[]}"#).unreadable);
+    }
+
+    #[test]
+    fn w15_a_principal_belongs_to_resource_and_trust_policies() {
+        let with = r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}}"#;
+        assert_eq!(places(with, Role::Resource), Vec::<String>::new());
+        assert_eq!(places(with, Role::Identity), ["Statement[0]"]);
+        let without = r#"{"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#;
+        assert_eq!(places(without, Role::Identity), Vec::<String>::new());
+        assert_eq!(places(without, Role::Trust), ["Statement[0]"]);
+    }
+
+    #[test]
+    fn a_single_statement_and_an_empty_list_are_fine() {
+        assert_eq!(
+            Document::compile(r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#)
+                .statements
+                .len(),
+            1
+        );
+        let empty = Document::compile(r#"{"Statement":[]}"#);
+        assert!(!empty.unreadable && empty.statements.is_empty());
     }
 }

@@ -25,10 +25,10 @@ pub enum Listed {
     Nobody(Box<str>),
 }
 
-/// A Principal or NotPrincipal element.
+/// A `Principal` or `NotPrincipal` element.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principals {
-    /// NotPrincipal.
+    /// It is `NotPrincipal`.
     pub not: bool,
     /// Who is listed.
     pub listed: Vec<Listed>,

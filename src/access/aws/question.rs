@@ -1,13 +1,17 @@
 //! From a question to concrete requests, and from their outcomes to one decision.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde_json::Value;
 
 use super::action::{Action, ActionPattern};
 use super::arn::{Arn, is_account_id};
-use super::decide::{Evaluation, Hit, Outcome, Target, is_assumption, layer};
+use super::decide::{Evaluation, Hit, Outcome, Target, layer};
 use super::document::Document;
 use super::organization::Organization;
 use super::pattern::Pattern;
+use super::pattern::is_point;
 use super::request::{Context, Request};
 use super::services;
 use super::subject::{Attached, Caller, CallerKind, Subject};
@@ -23,12 +27,26 @@ pub struct Asked<'a> {
     pub(super) caller: Caller<'a>,
     pub(super) context: Context,
     /// Owner of the resource, where the question says it.
-    pub(super) resource_account: Option<String>,
+    pub(super) resource_account: Option<&'a str>,
     pub(super) session: Vec<Attached>,
     /// Policies of the VPC endpoint that the request passes through (W1).
     pub(super) endpoint: Vec<Attached>,
     /// A bucket that no account lists is taken for the caller's: the question is what its own policies give.
     pub(super) own_buckets: bool,
+}
+
+/// The action of a question.
+enum Wanted {
+    One(Action),
+    Several(ActionPattern),
+}
+
+impl Wanted {
+    fn parse(text: &str) -> Option<Self> {
+        Action::parse(text)
+            .map(Self::One)
+            .or_else(|| ActionPattern::parse(text).map(Self::Several))
+    }
 }
 
 /// Why a request has no outcome.
@@ -47,17 +65,13 @@ impl Organization {
                 format!("the principal '{}' is not in what was read", question.principal),
             );
         };
-        let Some(action) = ActionPattern::parse(&question.action) else {
+        let Some(action) = Wanted::parse(&question.action) else {
             return unknown(
                 "action-malformed",
                 format!("'{}' is no action: write service:Name", question.action),
             );
         };
-        let resource_account = question
-            .provider
-            .get("resourceAccount")
-            .and_then(|value| value.as_str())
-            .map(str::to_owned);
+        let resource_account = question.provider.get("resourceAccount").and_then(Value::as_str);
         let asked = Asked {
             organization: self,
             caller,
@@ -67,7 +81,7 @@ impl Organization {
             endpoint: policies(question, "vpcEndpointPolicies"),
             own_buckets: false,
         };
-        let answer = asked.outcome(&action, &question.resource, question.matching);
+        let answer = asked.outcome(action, &question.resource, question.matching);
         let Ok((outcome, exact)) = answer else {
             return unknown(
                 "resource-account-not-read",
@@ -75,10 +89,16 @@ impl Organization {
             );
         };
         let mut decision = render(question, &outcome);
-        if !exact && decision.verdict != Verdict::Allowed {
+        // What was found is certain where nothing better (any) or worse (all) can be.
+        let certain = if question.matching == Matching::Any {
+            Verdict::Allowed
+        } else {
+            Verdict::Denied
+        };
+        if !exact && decision.verdict != certain {
             decision.verdict = Verdict::Unknown;
             decision.reason_code = ReasonCode::new("wildcard-too-wide");
-            decision.reason = "too many combinations of patterns to tell: ask about one action or resource".to_owned();
+            "too many combinations of patterns to tell: ask about one action or resource".clone_into(&mut decision.reason);
         }
         if question.strict {
             hold_strictly(&mut decision);
@@ -92,6 +112,15 @@ impl Organization {
             Some(Caller {
                 kind,
                 account: None,
+                home: None,
+                asked: principal,
+            })
+        };
+        let in_account = |id: &str, kind| {
+            self.account(id).map(|home| Caller {
+                kind,
+                account: Some(&home.id),
+                home: Some(home),
                 asked: principal,
             })
         };
@@ -99,32 +128,15 @@ impl Organization {
             return nobody(CallerKind::Anonymous);
         }
         if is_account_id(principal) {
-            return self.account(principal).map(|account| Caller {
-                kind: CallerKind::Root,
-                account: Some(&account.id),
-                asked: principal,
-            });
+            return in_account(principal, CallerKind::Root);
         }
         let Some(arn) = Arn::parse(principal) else {
             let service = principal.ends_with(".amazonaws.com") || principal.ends_with(".amazonaws.com.cn");
             return if service { nobody(CallerKind::Service(principal)) } else { None };
         };
-        let of = |subject: &'a Subject, kind| {
-            Some(Caller {
-                kind,
-                account: Some(&subject.owner),
-                asked: principal,
-            })
-        };
-        match (arn.service, arn.resource.split_once('/').map_or((arn.resource, ""), |parts| parts)) {
-            ("iam", ("root", "")) => self.account(arn.account).map(|account| Caller {
-                kind: CallerKind::Root,
-                account: Some(&account.id),
-                asked: principal,
-            }),
-            ("iam", ("user", _)) => self.subject(principal).and_then(|user| of(user, CallerKind::User(user))),
-            ("iam", ("role", _)) => self.subject(principal).and_then(|role| of(role, CallerKind::Role(role, None))),
-            ("iam", ("group", _)) => self.subject(principal).and_then(|group| of(group, CallerKind::Group(group))),
+        match (arn.service, arn.resource.split_once('/').unwrap_or((arn.resource, ""))) {
+            ("iam", ("root", "")) => in_account(arn.account, CallerKind::Root),
+            ("iam", ("user" | "role" | "group", _)) => self.subject(principal).map(|subject| self.acting(subject, None, principal)),
             ("iam", ("saml-provider" | "oidc-provider", _)) => {
                 self.owned(principal).filter(|owned| *owned.arn == *principal)?;
                 nobody(CallerKind::Provider(principal))
@@ -132,18 +144,28 @@ impl Organization {
             ("sts", ("assumed-role", rest)) => {
                 let (name, session) = rest.split_once('/')?;
                 let role = self.subject_named(arn.account, IdentityKind::Role, name)?;
-                of(role, CallerKind::Role(role, Some(session)))
+                Some(self.acting(role, Some(session), principal))
             }
             ("sts", ("federated-user", name)) => {
-                let account = self.account(arn.account)?;
                 let user = self.subject_named(arn.account, IdentityKind::User, name);
-                Some(Caller {
-                    kind: CallerKind::FederatedUser { arn: principal, user },
-                    account: Some(&account.id),
-                    asked: principal,
-                })
+                in_account(arn.account, CallerKind::FederatedUser { arn: principal, user })
             }
             _ => None,
+        }
+    }
+
+    /// An identity as caller.
+    pub(super) fn acting<'a>(&'a self, subject: &'a Subject, session: Option<&'a str>, asked: &'a str) -> Caller<'a> {
+        let kind = match subject.kind {
+            IdentityKind::Role => CallerKind::Role(subject, session),
+            IdentityKind::Group => CallerKind::Group(subject),
+            _ => CallerKind::User(subject),
+        };
+        Caller {
+            kind,
+            account: Some(&subject.owner),
+            home: subject.home.and_then(|at| self.accounts.get(at)),
+            asked,
         }
     }
 }
@@ -163,39 +185,31 @@ impl<'a> Asked<'a> {
     }
 
     /// Evaluates actions on resources. The flag is false where not all that the wildcards ask about could be looked at.
-    fn outcome<'s: 'a>(&'s self, action: &ActionPattern, resource: &str, matching: Matching) -> Result<(Outcome<'s>, bool), Unplaced> {
-        let wild = resource.contains(['*', '?']);
-        let Some(exact) = action.exact() else {
-            return wildcard::evaluate(self, action, &Pattern::glob(resource).by_parts(), matching);
+    fn outcome<'s: 'a>(&'s self, wanted: Wanted, resource: &str, matching: Matching) -> Result<(Outcome<'s>, bool), Unplaced> {
+        let wild = |action: &ActionPattern, resource: &str| wildcard::evaluate(self, action, &Pattern::glob(resource).by_parts(), matching);
+        let action = match wanted {
+            Wanted::Several(pattern) => return wild(&pattern, resource),
+            Wanted::One(action) if !resource.contains(['*', '?']) => return self.evaluate(action, resource).map(|outcome| (outcome, true)),
+            Wanted::One(action) => action,
         };
-        if !wild {
-            return self.evaluate(exact, resource).map(|outcome| (outcome, true));
-        }
         // An action that is checked on several kinds of resource needs each of them (W14): the worst of them counts.
         let kinds = if resource == "*" {
-            services::required_resources(&exact.service, &exact.name)
+            services::required_resources(&action.service, &action.name)
         } else {
             None
         };
-        let mut worst: Option<(Outcome<'s>, bool)> = None;
-        for kind in kinds.unwrap_or(&[resource]) {
-            let (outcome, complete) = wildcard::evaluate(self, action, &Pattern::glob(kind).by_parts(), matching)?;
-            let (settled, before) = worst
-                .as_ref()
-                .map_or((true, None), |(outcome, complete)| (*complete, Some(outcome)));
-            let worse = before.is_none_or(|before| wildcard::rank(outcome.formula.verdict()) > wildcard::rank(before.formula.verdict()));
-            worst = match worst {
-                Some((before, _)) if !worse => Some((before, settled && complete)),
-                _ => Some((outcome, settled && complete)),
-            };
-        }
-        worst.map_or_else(|| Ok((nothing(), true)), Ok)
+        let pattern = ActionPattern::exactly(&action);
+        let Some(kinds) = kinds else { return wild(&pattern, resource) };
+        let mut outcomes = kinds.iter().map(|kind| wild(&pattern, kind)).collect::<Result<Vec<_>, _>>()?;
+        let complete = outcomes.iter().all(|(_, complete)| *complete);
+        outcomes.sort_by_key(|(outcome, _)| wildcard::rank(outcome.formula.verdict()));
+        Ok(outcomes.pop().map_or_else(|| (nothing(), true), |(worst, _)| (worst, complete)))
     }
 
     /// Evaluates one action on one resource.
     pub(super) fn evaluate<'s: 'a>(&'s self, action: Action, resource: &str) -> Result<Outcome<'s>, Unplaced> {
         let (request, target) = self.place(action, resource)?;
-        Ok(Evaluation::new(self.organization, &request, target, &self.session, &self.endpoint).run())
+        Ok(Evaluation::new(&request, target, &self.session, &self.endpoint).run())
     }
 
     /// Finds the resource's account and what was read of the resource.
@@ -203,64 +217,60 @@ impl<'a> Asked<'a> {
         let organization = self.organization;
         let arn = Arn::parse(resource);
         let owned = organization.owned(resource);
-        let role = if is_assumption(&action) {
+        let read = |id: &str| organization.account(id).ok_or(Unplaced::AccountNotRead).map(Some);
+        let (own, home) = (self.caller.account, self.caller.home);
+        let owned_by = match (self.resource_account, owned, arn) {
+            (Some(asked), _, _) => read(asked)?,
+            (None, Some(owned), _) => organization.accounts.get(owned.account),
+            (None, None, Some(arn)) if Some(arn.account) == own && home.is_some() => home,
+            (None, None, Some(arn)) if is_account_id(arn.account) => read(arn.account)?,
+            // A bucket belongs to the account that lists it.
+            (None, None, Some(arn)) if arn.service == "s3" && !is_point(arn.resource) && !self.own_buckets => {
+                if home.is_none_or(|account| account.resources_read) {
+                    return Err(Unplaced::AccountNotRead);
+                }
+                home
+            }
+            _ => home,
+        };
+        let identity = if action.service == "iam" || action.service == "sts" {
             organization.subject(resource)
         } else {
             None
-        };
-        let own = self.caller.account;
-        let account: Option<&str> = match (&self.resource_account, owned, arn) {
-            (Some(asked), _, _) => Some(organization.account(asked).ok_or(Unplaced::AccountNotRead)?.id.as_ref()),
-            (None, Some(owned), _) => organization.accounts.get(owned.account).map(|account| &*account.id),
-            (None, None, Some(arn)) if is_account_id(arn.account) => {
-                Some(organization.account(arn.account).ok_or(Unplaced::AccountNotRead)?.id.as_ref())
-            }
-            // A bucket belongs to the account that lists it.
-            (None, None, Some(arn)) if arn.service == "s3" && !super::pattern::is_point(arn.resource) => {
-                let listed = own
-                    .and_then(|own| organization.account(own))
-                    .is_none_or(|account| account.resources_read);
-                if listed && !self.own_buckets {
-                    return Err(Unplaced::AccountNotRead);
-                }
-                own
-            }
-            _ => own,
         };
         let request = Request {
             caller: &self.caller,
             action,
             resource: Cow::Owned(resource.to_owned()),
-            resource_account: account,
-            resource_tags: organization
-                .subject(resource)
+            resource_account: owned_by.map(|account| &*account.id).or(own),
+            owner: owned_by,
+            resource_tags: identity
                 .map(|subject| &subject.tags)
                 .or_else(|| owned.and_then(|owned| owned.tags.as_ref())),
-            caller_place: self.caller.account.and_then(|id| organization.place_of(id)),
-            resource_place: account.and_then(|id| organization.place_of(id)),
             context: &self.context,
         };
+        let role = identity.filter(|subject| subject.kind == IdentityKind::Role);
         Ok((request, Target { role, owned }))
     }
 }
 
-/// Documents that the question brings.
+/// Documents that the question brings: a list of them, or one.
 fn policies(question: &Question, member: &'static str) -> Vec<Attached> {
-    let Some(list) = question.provider.get(member).and_then(|value| value.as_array()) else {
-        return Vec::new();
+    let documents = match question.provider.get(member) {
+        None | Some(Value::Null) => return Vec::new(),
+        Some(Value::Array(list)) => list.as_slice(),
+        Some(single) => std::slice::from_ref(single),
     };
-    list.iter()
-        .enumerate()
-        .map(|(at, document)| {
-            let text = document.as_str().map_or_else(|| document.to_string(), str::to_owned);
-            Attached {
-                name: format!("{member}[{at}]").into(),
-                form: "session",
-                via: None,
-                document: Some(std::sync::Arc::new(Document::compile(&text))),
-            }
-        })
-        .collect()
+    let attach = |(at, document): (usize, &Value)| {
+        let text = document.as_str().map_or_else(|| document.to_string(), str::to_owned);
+        Attached {
+            name: format!("{member}[{at}]").into(),
+            form: "session",
+            via: None,
+            document: Some(Arc::new(Document::compile(&text))),
+        }
+    };
+    documents.iter().enumerate().map(attach).collect()
 }
 
 fn unknown(code: &'static str, reason: String) -> Decision {

@@ -9,6 +9,7 @@ use super::action::Action;
 use super::arn::Arn;
 use super::condition::{Fact, Lookup};
 use super::key::{Key, KeyKind};
+use super::organization::Account;
 use super::pattern::is_point;
 use super::subject::{Caller, CallerKind};
 use crate::access::{ContextValue, Question};
@@ -67,12 +68,10 @@ pub struct Request<'a> {
     pub resource: Cow<'a, str>,
     /// Account that owns the resource.
     pub resource_account: Option<&'a str>,
+    /// What was read of that account.
+    pub owner: Option<&'a Account>,
     /// Tags of the resource, where they were read.
     pub resource_tags: Option<&'a BTreeMap<String, String>>,
-    /// The caller's place.
-    pub caller_place: Option<Place<'a>>,
-    /// The resource's place.
-    pub resource_place: Option<Place<'a>>,
     /// What the question says.
     pub context: &'a Context,
 }
@@ -135,8 +134,14 @@ impl Request<'_> {
     fn of_resource(&self, kind: &KeyKind) -> Fact<'_> {
         match kind {
             KeyKind::ResourceAccount => self.resource_account.map_or(Fact::Unknown, Fact::one),
-            KeyKind::ResourceOrgId => self.resource_place.map_or(Fact::Unknown, |place| Fact::one(place.organization)),
-            KeyKind::ResourceOrgPaths => self.resource_place.map_or(Fact::Unknown, |place| Fact::one(place.path)),
+            KeyKind::ResourceOrgId => self
+                .owner
+                .and_then(Account::place)
+                .map_or(Fact::Unknown, |place| Fact::one(place.organization)),
+            KeyKind::ResourceOrgPaths => self
+                .owner
+                .and_then(Account::place)
+                .map_or(Fact::Unknown, |place| Fact::one(place.path)),
             KeyKind::ResourceTag(tag) => match self.resource_tags {
                 Some(tags) => tags
                     .iter()
@@ -165,7 +170,7 @@ impl Request<'_> {
         // Without credentials of an account there is no principal to tell of.
         let nameless = service || matches!(caller.kind, CallerKind::Anonymous | CallerKind::Provider(_));
         match kind {
-            KeyKind::OfServices => {
+            KeyKind::OfServices | KeyKind::PrincipalServiceNames => {
                 if service {
                     Fact::Unknown
                 } else {
@@ -181,13 +186,6 @@ impl Request<'_> {
                 CallerKind::Service(name) => Fact::one(name),
                 _ => Fact::Absent,
             },
-            KeyKind::PrincipalServiceNames => {
-                if service {
-                    Fact::Unknown
-                } else {
-                    Fact::Absent
-                }
-            }
             KeyKind::FederatedProvider => match caller.kind {
                 CallerKind::Provider(provider) => Fact::one(provider),
                 CallerKind::Role(..) | CallerKind::FederatedUser { .. } => Fact::Unknown,
@@ -208,8 +206,14 @@ impl Request<'_> {
                 _ => Fact::one(caller.asked),
             },
             KeyKind::PrincipalAccount => caller.account.map_or(Fact::Unknown, Fact::one),
-            KeyKind::PrincipalOrgId => self.caller_place.map_or(Fact::Unknown, |place| Fact::one(place.organization)),
-            KeyKind::PrincipalOrgPaths => self.caller_place.map_or(Fact::Unknown, |place| Fact::one(place.path)),
+            KeyKind::PrincipalOrgId => caller
+                .home
+                .and_then(Account::place)
+                .map_or(Fact::Unknown, |place| Fact::one(place.organization)),
+            KeyKind::PrincipalOrgPaths => caller
+                .home
+                .and_then(Account::place)
+                .map_or(Fact::Unknown, |place| Fact::one(place.path)),
             KeyKind::PrincipalTag(tag) => self.principal_tag(tag),
             KeyKind::UserName => match &caller.kind {
                 CallerKind::User(subject) => Fact::one(subject.name.as_str()),

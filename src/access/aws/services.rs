@@ -136,3 +136,17 @@ pub fn required_resources(service: &str, name: &str) -> Option<&'static [&'stati
         .find(|(own, action, _)| *own == service && *action == name)
         .map(|(_, _, patterns)| *patterns)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_sorted_for_their_search() {
+        for table in [RESOURCE_POLICIES, RESOURCE_CONTROL, KMS_ACROSS] {
+            assert!(table.is_sorted());
+        }
+        assert!(has_resource_policies("s3") && !has_resource_policies("ec2"));
+        assert!(has_resource_control("sts") && !has_resource_control("sns"));
+    }
+}

@@ -1,10 +1,14 @@
 //! A compiled statement, and what it says about a request.
 
+use std::sync::Arc;
+
 use super::action::ActionSet;
 use super::condition::{Leaf, Test};
+use super::offer::{self, Offer};
 use super::principal::Principals;
 use super::request::Request;
 use super::resource::ResourceSet;
+use crate::access::Breadth;
 use crate::access::formula::Formula;
 
 /// Allow or Deny.
@@ -42,14 +46,20 @@ pub struct Statement {
     pub effect: Effect,
     /// False: something in it cannot be evaluated (W17); what it would do is then unknown wherever it could matter.
     pub sound: bool,
-    /// Principal or NotPrincipal.
+    /// `Principal` or `NotPrincipal`.
     pub principals: Scope<Principals>,
-    /// Action or NotAction.
+    /// `Action` or `NotAction`.
     pub actions: Scope<ActionSet>,
-    /// Resource or NotResource.
+    /// `Resource` or `NotResource`.
     pub resources: Scope<ResourceSet>,
     /// All must hold.
     pub conditions: Vec<Test>,
+    /// What it offers where it allows; filled in by [`Statement::finished`].
+    pub offers: Box<[Offer]>,
+    /// How wide its resources are.
+    pub resource_breadths: Arc<[Breadth]>,
+    /// A point in its widest resource; none where that depends on variables.
+    pub wide_resource: Option<String>,
 }
 
 /// In what kind of policy a document stands.
@@ -64,12 +74,39 @@ pub enum Role {
 }
 
 impl Statement {
+    /// A statement of which nothing was read yet.
+    pub fn new(index: u32) -> Self {
+        Self {
+            index,
+            sid: None,
+            effect: Effect::Either,
+            sound: true,
+            principals: Scope::Missing,
+            actions: Scope::Missing,
+            resources: Scope::Missing,
+            conditions: Vec::new(),
+            offers: Box::default(),
+            resource_breadths: Arc::from([]),
+            wide_resource: None,
+        }
+    }
+
+    /// Works out what it offers.
+    #[must_use]
+    pub fn finished(mut self) -> Self {
+        if self.effect == Effect::Allow {
+            self.offers = offer::offers(&self.actions);
+            self.resource_breadths = offer::resource_breadths(&self.resources);
+            self.wide_resource = offer::wide_resource(&self.resources);
+        }
+        self
+    }
+
     /// Whether it grants or takes away nothing by itself in such a policy because an element is missing or out of place.
     pub fn fits(&self, role: Role) -> bool {
         match role {
             Role::Identity => matches!(self.principals, Scope::Missing) && !matches!(self.resources, Scope::Missing),
-            Role::Resource => !matches!(self.principals, Scope::Missing),
-            Role::Trust => !matches!(self.principals, Scope::Missing),
+            Role::Resource | Role::Trust => !matches!(self.principals, Scope::Missing),
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::document::Document;
+use super::organization::Account;
 use crate::model::IdentityKind;
 
 /// A policy as it stands on an identity or resource.
@@ -28,6 +29,8 @@ pub struct Subject {
     pub arn: Arc<str>,
     /// The account that its ARN names.
     pub owner: Arc<str>,
+    /// That account, where it was read: index in the organization.
+    pub home: Option<usize>,
     /// The account in whose snapshot it stands.
     pub scope: Arc<str>,
     /// User, group or role.
@@ -96,6 +99,8 @@ pub struct Caller<'a> {
     pub kind: CallerKind<'a>,
     /// Its account.
     pub account: Option<&'a str>,
+    /// What was read of that account.
+    pub home: Option<&'a Account>,
     /// ARN or name as asked.
     pub asked: &'a str,
 }
@@ -109,7 +114,7 @@ pub enum CallerKind<'a> {
     Role(&'a Subject, Option<&'a str>),
     /// A group, as if it could act: what its policies give its members.
     Group(&'a Subject),
-    /// A session of GetFederationToken, and the user of its name.
+    /// A session of `GetFederationToken`, and the user of its name.
     FederatedUser {
         /// The session's ARN.
         arn: &'a str,

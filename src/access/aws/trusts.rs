@@ -27,6 +27,7 @@ impl Organization {
             Caller {
                 kind: CallerKind::Somebody,
                 account: None,
+                home: None,
                 asked: "",
             },
         );

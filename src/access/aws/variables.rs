@@ -129,19 +129,31 @@ fn pieces(text: &str, wildcards: Wildcards, variables: bool) -> Vec<Piece> {
     let mut result = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(char) = rest.chars().next() {
-        if variables {
-            if let Some((inside, after)) = rest.strip_prefix("${").and_then(|inner| inner.split_once('}')) {
-                if let Some(piece) = variable(inside) {
-                    result.push(piece);
-                    rest = after;
-                    continue;
-                }
-            }
+        let braces = if variables {
+            rest.strip_prefix("${").and_then(braced)
+        } else {
+            None
+        };
+        if let Some((piece, after)) = braces.and_then(|(inside, after)| Some((variable(inside)?, after))) {
+            result.push(piece);
+            rest = after;
+            continue;
         }
         result.push(plain(char));
         rest = rest.strip_prefix(char).unwrap_or_default();
     }
     result
+}
+
+/// Names of variables are shorter: a text full of `${` is not searched to its end each time.
+const LONGEST_VARIABLE: usize = 1_024;
+
+/// Splits at the closing brace.
+fn braced(inner: &str) -> Option<(&str, &str)> {
+    let (at, _) = inner.char_indices().take(LONGEST_VARIABLE).find(|(_, char)| *char == '}')?;
+    inner
+        .split_at_checked(at)
+        .map(|(inside, rest)| (inside, rest.strip_prefix('}').unwrap_or_default()))
 }
 
 /// What stands between `${` and `}`; none where that is no variable, so that the text stays literal.
@@ -191,4 +203,71 @@ fn resource_pieces(pieces: Vec<Piece>) -> Vec<Piece> {
         }
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(text: &str, value: &Bound) -> Filled {
+        match Text::resource(text, true) {
+            Text::Plain(pattern) => Filled::Pattern(pattern),
+            Text::Template(template) => template.fill(|_| value.clone()),
+        }
+    }
+
+    fn glob(text: &str) -> Filled {
+        Filled::Pattern(Pattern::glob(text))
+    }
+
+    #[test]
+    fn w16_values_defaults_and_escapes() {
+        let value = Bound::Value("x*".to_owned());
+        assert_eq!(
+            fill("arn:aws:s3:::b/${aws:username}/*", &Bound::Value("x".to_owned())),
+            glob("arn:aws:s3:::b/x/*")
+        );
+        let Filled::Pattern(literal) = fill("arn:aws:s3:::b/${aws:username}", &value) else {
+            panic!("a pattern")
+        };
+        assert!(literal.matches("arn:aws:s3:::b/x*") && !literal.matches("arn:aws:s3:::b/xy"));
+        assert_eq!(fill("arn:aws:s3:::b/${k, 'd, e'}", &Bound::Absent), glob("arn:aws:s3:::b/d, e"));
+        assert_eq!(fill("arn:aws:s3:::b/${k}", &Bound::Absent), Filled::Nothing);
+        assert_eq!(
+            fill("arn:aws:s3:::b/${k}/x", &Bound::Unknown),
+            Filled::Open(Pattern::glob("arn:aws:s3:::b/*/x"))
+        );
+        let Filled::Pattern(escaped) = fill("arn:aws:s3:::b/${*}${?}${$}", &value) else {
+            panic!("a pattern")
+        };
+        assert_eq!(escaped, Pattern::Exact("arn:aws:s3:::b/*?$".into()));
+    }
+
+    #[test]
+    fn w16_what_is_no_variable_stays_as_it_is() {
+        for text in [
+            "arn:aws:s3:::b/${",
+            "arn:aws:s3:::b/${}",
+            "arn:aws:s3:::b/$x",
+            "arn:aws:s3:::b/${k, d}",
+            "arn:aws:s3:::b/${${x",
+        ] {
+            assert_eq!(Text::resource(text, true), Text::Plain(Pattern::Exact(text.into())), "{text}");
+        }
+        let early = "arn:aws:sqs:eu-west-1:${aws:PrincipalAccount}:q";
+        assert_eq!(Text::resource(early, true), Text::Plain(Pattern::Exact(early.into())));
+        assert_eq!(
+            Text::resource("arn:aws:s3:::${k}", false),
+            Text::Plain(Pattern::Exact("arn:aws:s3:::${k}".into()))
+        );
+    }
+
+    #[test]
+    fn w14_a_star_inside_an_earlier_part_stays_inside() {
+        let Text::Plain(pattern) = Text::resource("arn:aws:s*s:eu-west-1:*:q*x", false) else {
+            panic!("a pattern")
+        };
+        assert!(pattern.matches("arn:aws:sqs:eu-west-1:1:q:a/x"));
+        assert!(!pattern.matches("arn:aws:s:s:eu-west-1:1:qx"));
+    }
 }

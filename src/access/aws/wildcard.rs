@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use super::action::ActionPattern;
 use super::decide::{Outcome, is_assumption};
-use super::pattern::Pattern;
+use super::pattern::{LONG, Pattern};
 use super::question::{Asked, Unplaced, nothing};
 use super::statement::{Effect, Scope, Statement};
 use super::subject::Attached;
@@ -33,40 +33,42 @@ pub fn evaluate<'a, 's: 'a>(
     let mut exact = true;
     let actions = regions(action, &layers, matching, &mut exact, |statement| {
         match (&statement.actions, allows(statement, matching)) {
-            (Scope::Only(set), true) => set.patterns().collect(),
-            // What NotAction leaves out is the worst of it.
-            (Scope::AllBut(set), false) => set.patterns().collect(),
+            // Under `all`, what NotAction leaves out is the worst of it.
+            (Scope::Only(set), true) | (Scope::AllBut(set), false) => set.patterns().cloned().collect(),
             _ => Vec::new(),
         }
     });
     let resources: Vec<Pattern> = resource_regions(asked, resource, &layers, matching, &mut exact);
+    let lengths = if counts(asked, &layers) { &[LONG, 0, 1, 2, 3][..] } else { &[LONG] };
     let mut best: Option<Outcome<'s>> = None;
     let mut unplaced = false;
     let mut points = 0;
-    for action in &actions {
-        for resource in &resources {
-            points += 1;
-            if points > MOST_POINTS {
-                exact = false;
-                break;
-            }
-            let action = action.point();
-            // A role that does not exist trusts nobody: where all roles were read, only those that exist answer.
-            if is_assumption(&action) && resource.exact().is_none() && asked.organization.all_roles_read() {
-                continue;
-            }
-            match asked.evaluate(action, &resource.point()) {
-                Ok(outcome) => {
-                    let better = best.as_ref().is_none_or(|best| {
-                        let (new, old) = (rank(outcome.formula.verdict()), rank(best.formula.verdict()));
-                        if matching == Matching::Any { new < old } else { new > old }
-                    });
-                    if better {
-                        best = Some(outcome);
-                    }
+    for (action, resource, length) in actions.iter().flat_map(|action| {
+        resources
+            .iter()
+            .flat_map(move |resource| lengths.iter().map(move |length| (action, resource, *length)))
+    }) {
+        points += 1;
+        if points > MOST_POINTS {
+            exact = false;
+            break;
+        }
+        let action = action.point_of(length);
+        // A role that does not exist trusts nobody: where all roles were read, only those that exist answer.
+        if action.name.is_empty() || is_assumption(&action) && resource.exact().is_none() && asked.organization.all_roles_read() {
+            continue;
+        }
+        match asked.evaluate(action, &resource.point_of(length)) {
+            Ok(outcome) => {
+                let better = best.as_ref().is_none_or(|best| {
+                    let (new, old) = (rank(outcome.formula.verdict()), rank(best.formula.verdict()));
+                    if matching == Matching::Any { new < old } else { new > old }
+                });
+                if better {
+                    best = Some(outcome);
                 }
-                Err(Unplaced::AccountNotRead) => unplaced = true,
             }
+            Err(Unplaced::AccountNotRead) => unplaced = true,
         }
     }
     match best {
@@ -74,6 +76,22 @@ pub fn evaluate<'a, 's: 'a>(
         None if unplaced => Err(Unplaced::AccountNotRead),
         None => Ok((nothing(), exact)),
     }
+}
+
+/// Whether some pattern tells lengths apart: points of several lengths are then asked.
+fn counts(asked: &Asked<'_>, layers: &[Vec<&Attached>]) -> bool {
+    let request = asked.place(Action::default_point(), "*").ok();
+    layers.iter().flat_map(|layer| statements(layer)).any(|statement| {
+        let actions = match &statement.actions {
+            Scope::Only(set) | Scope::AllBut(set) => set.patterns().any(|pattern| pattern.name.counts()),
+            Scope::Missing | Scope::Unreadable => false,
+        };
+        let resources = match (&statement.resources, &request) {
+            (Scope::Only(set) | Scope::AllBut(set), Some((request, _))) => set.patterns(request).iter().any(Pattern::counts),
+            _ => false,
+        };
+        actions || resources
+    })
 }
 
 /// The order of answers: allowed, conditional, unknown, denied.

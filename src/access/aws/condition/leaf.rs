@@ -30,6 +30,9 @@ enum Parsed {
     Open,
 }
 
+/// Lists with more pairs of values than this are not held against each other: the residual stays right, only longer.
+const MOST_PAIRS: usize = 65_536;
+
 /// How a comparison reaches over the values of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reach {
@@ -149,6 +152,16 @@ impl Operand {
         }
     }
 
+    /// Whether a value of the request matches one of a sorted list.
+    pub fn any_matches(operands: &[Self], comparison: Comparison, asked: &str) -> bool {
+        if comparison == Comparison::StringEquals {
+            return operands
+                .binary_search_by(|operand| (*operand.text).cmp(asked))
+                .is_ok_and(|at| operands.get(at).is_some_and(|operand| !matches!(operand.value, Parsed::Open)));
+        }
+        operands.iter().any(|operand| operand.matches(comparison, asked))
+    }
+
     fn network(&self) -> Option<&Network> {
         if let Parsed::Network(network) = &self.value {
             Some(network)
@@ -210,7 +223,7 @@ impl Leaf {
                 operands,
                 open: false,
             } => {
-                let matches = operands.iter().any(|operand| operand.matches(*comparison, asked));
+                let matches = Operand::any_matches(operands, *comparison, asked);
                 Some(matches != (*reach == Reach::SomeMisses))
             }
             Open::Compare { .. } | Open::Resource { .. } => None,
@@ -246,14 +259,20 @@ impl Leaf {
         }
     }
 
-    fn same_key(&self, other: &Self) -> bool {
-        self.0.key == other.0.key
+    /// Whether two comparisons have the same key and lists short enough to be held against each other.
+    fn comparable(&self, other: &Self) -> bool {
+        let values = |leaf: &Self| match &leaf.0.test {
+            Open::Compare { comparison, operands, .. } if *comparison != Comparison::StringEquals => operands.len(),
+            // Sorted texts are searched, not walked.
+            Open::Compare { .. } | Open::Present | Open::Resource { .. } => 1,
+        };
+        self.0.key == other.0.key && values(self).saturating_mul(values(other)) <= MOST_PAIRS
     }
 }
 
 impl formula::Leaf for Leaf {
     fn implies(&self, other: &Self) -> bool {
-        if !self.same_key(other) {
+        if !self.comparable(other) {
             return false;
         }
         if let Some(values) = self.values() {
@@ -292,7 +311,7 @@ impl formula::Leaf for Leaf {
     }
 
     fn excludes(&self, other: &Self) -> bool {
-        if !self.same_key(other) {
+        if !self.comparable(other) {
             return false;
         }
         if let Some(values) = self.values() {
@@ -329,7 +348,7 @@ impl formula::Leaf for Leaf {
     }
 
     fn narrowed(&self, other: &Self, positive: bool) -> Option<Self> {
-        let values = self.values().filter(|_| self.same_key(other) && self != other)?;
+        let values = self.values().filter(|_| self.comparable(other) && self != other)?;
         let kept: Vec<Operand> = values
             .iter()
             .filter(|value| other.truth(&value.text).is_none_or(|truth| truth == positive))

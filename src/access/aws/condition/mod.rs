@@ -4,9 +4,6 @@ mod leaf;
 mod operator;
 mod value;
 
-#[cfg(test)]
-mod tests;
-
 use std::borrow::Cow;
 
 pub use leaf::{Leaf, Operand, Reach};
@@ -251,7 +248,7 @@ impl Compare {
                 asked
             };
         };
-        let known = |value: &str| operands.iter().any(|operand| operand.matches(self.comparison, value));
+        let known = |value: &str| Operand::any_matches(&operands, self.comparison, value);
         // A multivalued key without a set operator does not match (W20: doubt).
         if self.quantifier.is_none() && values.len() > 1 {
             return Formula::False;

@@ -1,6 +1,9 @@
 //! Patterns with `*` and `?`, matched without regular expressions in time linear in practice and at worst the product of both lengths,
 //! and the questions between patterns that wildcards in a question need.
 
+#[cfg(test)]
+mod tests;
+
 /// One unit of a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Unit {
@@ -34,9 +37,10 @@ pub enum Pattern {
     Units(Box<[Unit]>),
 }
 
-/// Stands for `*` in a point that no list can name: private-use characters that no policy holds, longer than any row of `?`.
-const STAR_POINT: &str = "\u{e000}\u{e000}\u{e000}\u{e000}\u{e000}\u{e000}\u{e000}\u{e000}\u{e000}\u{e000}\u{e000}\u{e000}";
-const ONE_POINT: char = '\u{e001}';
+/// Stands in a point for what a wildcard takes: a private-use character that no policy holds.
+const POINT: char = '\u{e000}';
+/// So many of them stand for a `*`: longer than any row of `?`.
+pub const LONG: usize = 12;
 
 /// Intersections of two patterns are a union of patterns; more than this many are not counted out.
 const MOST_INTERSECTIONS: usize = 64;
@@ -123,6 +127,15 @@ impl Pattern {
             .collect()
     }
 
+    /// How many characters it names.
+    pub fn written(&self) -> usize {
+        match self {
+            Self::Anything => 0,
+            Self::Exact(text) | Self::Prefix(text) => text.len(),
+            Self::Units(units) => units.iter().filter(|unit| matches!(unit, Unit::Char(_) | Unit::One)).count(),
+        }
+    }
+
     /// Whether it names exactly one text.
     pub fn exact(&self) -> Option<&str> {
         if let Self::Exact(text) = self { Some(text) } else { None }
@@ -140,18 +153,25 @@ impl Pattern {
     }
 
     /// A text inside the pattern that only patterns matching all of it match: wildcards become characters that nothing names.
+    /// Patterns with `?` may tell lengths apart; [`Pattern::point_of`] gives others.
     pub fn point(&self) -> String {
+        self.point_of(LONG)
+    }
+
+    /// The point in which each `*` takes so many characters.
+    pub fn point_of(&self, length: usize) -> String {
+        let star = || std::iter::repeat_n(POINT, length);
         match self {
-            Self::Anything => STAR_POINT.to_owned(),
+            Self::Anything => star().collect(),
             Self::Exact(text) => text.to_string(),
-            Self::Prefix(text) => format!("{text}{STAR_POINT}"),
+            Self::Prefix(text) => text.chars().chain(star()).collect(),
             Self::Units(units) => {
                 let mut text = String::new();
                 for unit in units {
                     match unit {
                         Unit::Char(char) => text.push(*char),
-                        Unit::One => text.push(ONE_POINT),
-                        Unit::Star | Unit::PartStar => text.push_str(STAR_POINT),
+                        Unit::One => text.push(POINT),
+                        Unit::Star | Unit::PartStar => text.extend(star()),
                     }
                 }
                 text
@@ -159,9 +179,14 @@ impl Pattern {
         }
     }
 
-    /// Whether it matches whatever the other matches.
+    /// Whether it holds a `?`, and so tells lengths apart.
+    pub fn counts(&self) -> bool {
+        matches!(self, Self::Units(units) if units.contains(&Unit::One))
+    }
+
+    /// Whether it matches whatever the other matches. Says no where lengths would have to be compared.
     pub fn contains(&self, other: &Self) -> bool {
-        matches!(self, Self::Anything) || self.matches(&other.point())
+        matches!(self, Self::Anything) || self == other || ((!self.counts() || other.exact().is_some()) && self.matches(&other.point()))
     }
 
     /// Whether some text matches both; yes where that cannot be counted out.
@@ -198,7 +223,7 @@ impl Pattern {
 
 /// Whether a text holds characters of [`Pattern::point`]: it stands for many.
 pub fn is_point(text: &str) -> bool {
-    text.contains(['\u{e000}', ONE_POINT])
+    text.contains(POINT)
 }
 
 /// The classic walk: on a mismatch the last star takes one character more. Earlier stars never need to be tried again.
@@ -241,10 +266,9 @@ fn matches_by_states(units: &[Unit], text: &str) -> bool {
     let mut states = vec![false; units.len() + 1];
     let close = |states: &mut Vec<bool>| {
         for (at, unit) in units.iter().enumerate() {
-            if matches!(unit, Unit::Star | Unit::PartStar) && states.get(at) == Some(&true) {
-                if let Some(next) = states.get_mut(at + 1) {
-                    *next = true;
-                }
+            let open = matches!(unit, Unit::Star | Unit::PartStar) && states.get(at) == Some(&true);
+            if let (true, Some(next)) = (open, states.get_mut(at + 1)) {
+                *next = true;
             }
         }
     };

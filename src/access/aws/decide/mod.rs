@@ -1,13 +1,14 @@
 //! The evaluation of one request over all layers (W1–W11, W24).
 
+mod control;
+mod resource;
+
+use self::resource::Granted;
 use super::action::Action;
-use super::condition::{Leaf, Test};
-use super::organization::{Account, Organization, Owned};
-use super::pattern::is_point;
-use super::principal::{Listed, Naming};
+use super::condition::Leaf;
+use super::organization::Owned;
 use super::request::Request;
-use super::services;
-use super::statement::{Effect, Role, Scope, Statement};
+use super::statement::{Effect, Role, Statement};
 use super::subject::{Attached, CallerKind, Subject};
 use crate::access::formula::Formula;
 use crate::model::{ReasonCode, Verdict};
@@ -71,34 +72,6 @@ struct Sides {
     deny: Formula<Leaf>,
 }
 
-/// What a resource or trust policy grants, by how it names the caller (W4), and denies.
-#[derive(Debug, Clone)]
-struct Granted {
-    itself: Formula<Leaf>,
-    behind: Formula<Leaf>,
-    account: Formula<Leaf>,
-    deny: Formula<Leaf>,
-}
-
-impl Granted {
-    const NONE: Self = Self {
-        itself: Formula::False,
-        behind: Formula::False,
-        account: Formula::False,
-        deny: Formula::False,
-    };
-    const UNKNOWN: Self = Self {
-        itself: Formula::Unknown,
-        behind: Formula::False,
-        account: Formula::False,
-        deny: Formula::Unknown,
-    };
-
-    fn any(&self) -> Formula<Leaf> {
-        self.itself.clone().or(self.behind.clone()).or(self.account.clone())
-    }
-}
-
 /// What the resource is, as far as it was read.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Target<'a> {
@@ -110,7 +83,6 @@ pub struct Target<'a> {
 
 /// Evaluates one request.
 pub struct Evaluation<'a, 'r> {
-    organization: &'a Organization,
     request: &'r Request<'a>,
     target: Target<'a>,
     session: &'a [Attached],
@@ -120,8 +92,8 @@ pub struct Evaluation<'a, 'r> {
     hits: Vec<Hit<'a>>,
 }
 
-/// Actions that need nobody's permission, even against an explicit deny (W9).
-const FREE: &[(&str, &str)] = &[("sts", "getcalleridentity"), ("sts", "getsessiontoken")];
+/// STS actions that need nobody's permission, even against an explicit deny (W9).
+const FREE: &[&str] = &["getcalleridentity", "getsessiontoken"];
 
 /// Actions on a role that its trust policy governs (W6).
 const TRUSTED: &[&str] = &[
@@ -139,15 +111,8 @@ pub fn is_assumption(action: &Action) -> bool {
 
 impl<'a, 'r> Evaluation<'a, 'r> {
     /// Prepares a request. `session`: the policies that the session was made with; `endpoint`: those of the VPC endpoint it passes.
-    pub fn new(
-        organization: &'a Organization,
-        request: &'r Request<'a>,
-        target: Target<'a>,
-        session: &'a [Attached],
-        endpoint: &'a [Attached],
-    ) -> Self {
+    pub fn new(request: &'r Request<'a>, target: Target<'a>, session: &'a [Attached], endpoint: &'a [Attached]) -> Self {
         Self {
-            organization,
             request,
             target,
             session,
@@ -167,7 +132,7 @@ impl<'a, 'r> Evaluation<'a, 'r> {
     /// Evaluates.
     pub fn run(mut self) -> Outcome<'a> {
         let action = &self.request.action;
-        if FREE.iter().any(|(service, name)| action.is(service, name)) {
+        if action.service == "sts" && FREE.contains(&action.name.as_str()) {
             return self.by_service(Formula::True, "grant");
         }
         if let Some(code) = self.never() {
@@ -203,6 +168,7 @@ impl<'a, 'r> Evaluation<'a, 'r> {
             &endpoint.deny,
         ]
         .into_iter()
+        .filter(|deny| !deny.is_false())
         .fold(Formula::False, |all, deny| all.or(deny.clone()));
         let limits = boundary.allow.clone().and(session.allow.clone());
         let caller_side = identity.allow.clone().and(limits.clone());
@@ -301,9 +267,12 @@ impl<'a, 'r> Evaluation<'a, 'r> {
     fn identity(&mut self) -> Sides {
         let caller = self.request.caller;
         if let Some((policy, statement)) = self.only {
-            let deny = self
-                .statements(layer::IDENTITY, caller.subject().map_or(&[], |subject| subject.policies.as_slice()))
-                .deny;
+            let subject = caller.subject();
+            let policies = subject.map_or(&[][..], |subject| &subject.policies);
+            let mut deny = self.gather(layer::IDENTITY, policies, |effect| effect != Effect::Allow).deny;
+            if subject.is_some_and(|subject| !subject.missing_groups.is_empty()) {
+                deny = deny.or(Formula::Unknown);
+            }
             let allow = statement.applies(self.request, Role::Identity);
             self.hit(layer::IDENTITY, policy, statement, &allow);
             return Sides { allow, deny };
@@ -369,6 +338,11 @@ impl<'a, 'r> Evaluation<'a, 'r> {
 
     /// What the statements of identity-like policies allow and deny.
     fn statements(&mut self, name: &'static str, policies: &'a [Attached]) -> Sides {
+        self.gather(name, policies, |_| true)
+    }
+
+    /// The same for statements of some effects.
+    fn gather(&mut self, name: &'static str, policies: &'a [Attached], wanted: impl Fn(Effect) -> bool) -> Sides {
         let mut sides = Sides {
             allow: Formula::False,
             deny: Formula::False,
@@ -385,7 +359,7 @@ impl<'a, 'r> Evaluation<'a, 'r> {
                 });
                 continue;
             };
-            for statement in &document.statements {
+            for statement in document.statements.iter().filter(|statement| wanted(statement.effect)) {
                 let applies = statement.applies(self.request, Role::Identity);
                 if applies.is_false() {
                     continue;
@@ -413,265 +387,5 @@ impl<'a, 'r> Evaluation<'a, 'r> {
             statement: Some(statement),
             verdict,
         });
-    }
-
-    /// The trust policy of the role that is assumed (W6).
-    fn trust(&mut self) -> Granted {
-        match self.target.role.and_then(|role| role.trust.as_ref()) {
-            Some(trust) => self.named(layer::TRUST, trust, Role::Trust),
-            None => {
-                self.hits.push(Hit {
-                    layer: layer::TRUST,
-                    policy: None,
-                    statement: None,
-                    verdict: Verdict::Unknown,
-                });
-                Granted::UNKNOWN
-            }
-        }
-    }
-
-    /// The resource's own policy. Where another account asks and it was not read, what it grants is unknown.
-    fn resource_policy(&mut self) -> Granted {
-        let mut granted = if let Some(policy) = self.target.owned.and_then(|owned| owned.policy.as_ref()) {
-            self.named(layer::RESOURCE, policy, Role::Resource)
-        } else if self.same_account() {
-            // A key whose policy was not read is taken to delegate to its account, as every key is made; the layer is listed as unread.
-            Granted {
-                account: Formula::True,
-                ..Granted::NONE
-            }
-        } else if self.request.action.service == "iam" {
-            // Nobody can be given another account's users and roles: IAM has no resource policies but trust.
-            Granted::NONE
-        } else {
-            self.hits.push(Hit {
-                layer: layer::RESOURCE,
-                policy: None,
-                statement: None,
-                verdict: Verdict::Unknown,
-            });
-            Granted {
-                deny: Formula::False,
-                ..Granted::UNKNOWN
-            }
-        };
-        if self.keeps_bucket_policy() {
-            granted.deny = Formula::False;
-        }
-        if self.needs_policy() {
-            self.key_grants(&mut granted);
-        }
-        if !self.same_account() && self.target.owned.is_some_and(|owned| owned.outsiders_open) {
-            let service = matches!(self.request.caller.kind, CallerKind::Service(_));
-            if !service {
-                self.hits.push(Hit {
-                    layer: layer::SHARING,
-                    policy: None,
-                    statement: None,
-                    verdict: Verdict::Unknown,
-                });
-                granted.account = granted.any().and(Formula::Unknown).or(Formula::Unknown);
-                granted.itself = granted.account.clone();
-                granted.behind = Formula::False;
-            }
-        }
-        granted
-    }
-
-    /// Grants of a KMS key: grantee, operations, pairs of the encryption context (W7).
-    fn key_grants(&mut self, granted: &mut Granted) {
-        for grant in self.target.owned.and_then(|owned| owned.grants.as_deref()).unwrap_or_default() {
-            if !grant
-                .operations
-                .iter()
-                .any(|operation| operation.eq_ignore_ascii_case(&self.request.action.name))
-            {
-                continue;
-            }
-            let naming = Listed::grantee(&grant.grantee_principal).names(self.request.caller);
-            if naming == Naming::Not {
-                continue;
-            }
-            let constraints = grant.constraints.as_ref();
-            let subset = constraints.and_then(|constraints| constraints.encryption_context_subset.as_ref());
-            let equals = constraints.and_then(|constraints| constraints.encryption_context_equals.as_ref());
-            let applies = subset
-                .into_iter()
-                .chain(equals)
-                .flatten()
-                .fold(Formula::True, |formula, (key, value)| {
-                    let test = Test::equals(&format!("kms:EncryptionContext:{key}"), value);
-                    formula.and(test.evaluate(self.request))
-                });
-            self.hits.push(Hit {
-                layer: layer::KEY_GRANT,
-                policy: None,
-                statement: None,
-                verdict: applies.verdict(),
-            });
-            let slot = match naming {
-                Naming::Itself => &mut granted.itself,
-                Naming::Behind => &mut granted.behind,
-                Naming::Account | Naming::Perhaps | Naming::Not => &mut granted.account,
-            };
-            *slot = std::mem::replace(slot, Formula::False).or(applies);
-        }
-    }
-
-    /// Statements with a Principal.
-    fn named(&mut self, name: &'static str, policy: &'a Attached, role: Role) -> Granted {
-        let Some(document) = policy.document.as_deref().filter(|document| !document.unreadable) else {
-            self.hits.push(Hit {
-                layer: name,
-                policy: Some(policy),
-                statement: None,
-                verdict: Verdict::Unknown,
-            });
-            return Granted::UNKNOWN;
-        };
-        let mut granted = Granted::NONE;
-        for statement in &document.statements {
-            let applies = statement.applies(self.request, role);
-            if applies.is_false() {
-                continue;
-            }
-            let (naming, denies) = match &statement.principals {
-                Scope::Only(principals) => (principals.names(self.request.caller), principals.denies(self.request.caller)),
-                _ => (Naming::Perhaps, None),
-            };
-            let allowed = statement.effect != Effect::Deny && naming != Naming::Not;
-            let denied = statement.effect != Effect::Allow && denies != Some(false);
-            if !allowed && !denied {
-                continue;
-            }
-            let doubt = if allowed && naming == Naming::Perhaps || denied && denies.is_none() {
-                Formula::Unknown
-            } else {
-                Formula::True
-            };
-            let applies = applies.and(doubt);
-            self.hit(name, policy, statement, &applies);
-            if denied {
-                granted.deny = granted.deny.or(applies.clone());
-            }
-            if allowed {
-                let slot = match naming {
-                    Naming::Itself => &mut granted.itself,
-                    Naming::Behind => &mut granted.behind,
-                    Naming::Account | Naming::Perhaps | Naming::Not => &mut granted.account,
-                };
-                *slot = std::mem::replace(slot, Formula::False).or(applies);
-            }
-        }
-        granted
-    }
-
-    /// A key of another account takes only some operations (W7); a point stands for some of them.
-    fn kms_refuses(&self) -> bool {
-        let action = &self.request.action;
-        self.needs_policy()
-            && !self.same_account()
-            && self.request.caller.account.is_some()
-            && !is_point(&action.name)
-            && !services::kms_crosses_accounts(&action.name)
-    }
-
-    /// The root of a bucket's owner keeps the bucket policy in its hands, whatever that policy denies (W1).
-    fn keeps_bucket_policy(&self) -> bool {
-        let action = &self.request.action;
-        matches!(self.request.caller.kind, CallerKind::Root)
-            && self.same_account()
-            && action.service == "s3"
-            && ["getbucketpolicy", "putbucketpolicy", "deletebucketpolicy"].contains(&action.name.as_str())
-    }
-
-    /// KMS keys: the key policy is always required (W7).
-    fn needs_policy(&self) -> bool {
-        self.request.action.service == "kms" && self.request.resource.contains(":key/")
-    }
-
-    /// Service control policies of the caller's account: an allow at every level (W2).
-    fn service_control(&mut self) -> Sides {
-        let open = Sides {
-            allow: Formula::True,
-            deny: Formula::False,
-        };
-        let Some(levels) = self.bound_account().and_then(|account| account.service_control.as_deref()) else {
-            return open;
-        };
-        levels.iter().fold(open, |all, level| {
-            let sides = self.statements(layer::SERVICE_CONTROL, &level.policies);
-            Sides {
-                allow: all.allow.and(sides.allow),
-                deny: all.deny.or(sides.deny),
-            }
-        })
-    }
-
-    /// The caller's account, where control policies bind the caller.
-    fn bound_account(&self) -> Option<&'a Account> {
-        let account = self.organization.account(self.request.caller.account?)?;
-        let exempt = account.management || self.request.caller.subject().is_some_and(Subject::service_linked);
-        (!exempt).then_some(account)
-    }
-
-    /// What the resource control policies of the resource's account deny. A missing allow is a gap of what was read, never a deny (W3).
-    fn resource_control(&mut self) -> Formula<Leaf> {
-        let Some(levels) = self.guarded_account().and_then(|account| account.resource_control.as_deref()) else {
-            return Formula::False;
-        };
-        levels.iter().flat_map(|level| &level.policies).fold(Formula::False, |all, policy| {
-            all.or(self.named(layer::RESOURCE_CONTROL, policy, Role::Resource).deny)
-        })
-    }
-
-    /// The resource's account, where resource control policies count.
-    fn guarded_account(&self) -> Option<&'a Account> {
-        let account = self.organization.account(self.request.resource_account?)?;
-        let exempt = account.management
-            || self.request.caller.subject().is_some_and(Subject::service_linked)
-            || self.request.action.is("kms", "retiregrant")
-            || !services::has_resource_control(&self.request.action.service);
-        (!exempt).then_some(account)
-    }
-
-    /// The policies of the VPC endpoint: they have to allow too, and never grant (W1).
-    fn endpoint(&mut self) -> Sides {
-        if self.endpoint.is_empty() {
-            return Sides {
-                allow: Formula::True,
-                deny: Formula::False,
-            };
-        }
-        let sides = Sides {
-            allow: Formula::False,
-            deny: Formula::False,
-        };
-        self.endpoint.iter().fold(sides, |all, policy| {
-            let granted = self.named(layer::ENDPOINT, policy, Role::Resource);
-            Sides {
-                allow: all.allow.or(granted.any()),
-                deny: all.deny.or(granted.deny),
-            }
-        })
-    }
-
-    fn unread(&self, assumption: bool) -> Vec<&'static str> {
-        let mut unread = Vec::new();
-        let has_policy = services::has_resource_policies(&self.request.action.service);
-        if !assumption && has_policy && self.target.owned.is_none_or(|owned| owned.policy.is_none()) {
-            unread.push(layer::RESOURCE);
-        }
-        if self.guarded_account().is_some_and(|account| account.resource_control.is_none()) {
-            unread.push(layer::RESOURCE_CONTROL);
-        }
-        if self.bound_account().is_some_and(|account| account.service_control.is_none()) {
-            unread.push(layer::SERVICE_CONTROL);
-        }
-        if !assumption && !has_policy && !self.same_account() && self.request.action.service != "iam" {
-            unread.push(layer::SHARING);
-        }
-        unread
     }
 }

@@ -1,6 +1,9 @@
 //! Three-valued formulas over open comparisons, the same for every provider. A decision is a formula: what is known is put in,
 //! what depends on the request stays, what could not be evaluated is [`Formula::Unknown`] and spreads only as far as it matters.
 
+#[cfg(test)]
+mod tests;
+
 use crate::model::{Atom, Residual, Verdict};
 
 /// An open comparison. Every comparison is false where its key is absent, so that no two of them cover every request.
