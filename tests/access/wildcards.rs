@@ -101,3 +101,21 @@ fn question_marks_tell_lengths_apart() {
     ask(&user("a"), "ec2:StartInstances", &format!("{instance}*")).allowed(&short_only);
     ask(&user("a"), "ec2:StartInstances", &format!("{instance}abc*")).denied(&short_only, "explicit-deny");
 }
+
+#[test]
+fn control_policies_and_what_denies_leave_out_cut_the_question() {
+    let account = AccountBuilder::new(PROD).user("a", |user| {
+        user.inline(
+            "p",
+            policy(&[
+                allow("ec2:*", "*"),
+                json!({"Effect": "Deny", "NotAction": "ec2:S*", "Resource": "*"}),
+            ]),
+        )
+    });
+    let levels = json!([{"account": PROD, "levels": [{"id": "r-1", "policies": [policy(&[allow("*:*Instances", "*")])]}]}]);
+    let organization = super::from_input(json!({"accounts": [account.build()], "serviceControlPolicies": levels}));
+    ask(&user("a"), "*", "*").allowed(&organization);
+    ask(&user("a"), "ec2:R*", "*").denied(&organization, "explicit-deny");
+    ask(&user("a"), "ec2:S*Image", "*").denied(&organization, "service-control-policy");
+}
