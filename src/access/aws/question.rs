@@ -91,12 +91,7 @@ impl Organization {
         };
         let mut decision = render(question, &outcome);
         // What was found is certain where nothing better (any) or worse (all) can be.
-        let certain = if question.matching == Matching::Any {
-            Verdict::Allowed
-        } else {
-            Verdict::Denied
-        };
-        if !exact && decision.verdict != certain {
+        if !exact && decision.verdict != wildcard::certain(question.matching) {
             decision.verdict = Verdict::Unknown;
             decision.reason_code = ReasonCode::new("wildcard-too-wide");
             "too many combinations of patterns to tell: ask about one action or resource".clone_into(&mut decision.reason);

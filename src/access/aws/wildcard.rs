@@ -8,8 +8,8 @@
 
 use std::collections::BTreeSet;
 
-use super::action::ActionPattern;
-use super::decide::{Outcome, is_assumption};
+use super::action::{Action, ActionPattern};
+use super::decide::{Outcome, assumptions, is_assumption};
 use super::organization::Level;
 use super::pattern::{LONG, Pattern};
 use super::question::{Asked, Unplaced, nothing};
@@ -31,62 +31,130 @@ pub fn evaluate<'a, 's: 'a>(
     resource: &Pattern,
     matching: Matching,
 ) -> Result<(Outcome<'s>, bool), Unplaced> {
-    let layers = layers(asked, resource);
-    let mut exact = true;
-    let actions = regions(action, &groups(&layers, matching, actions_of), &mut exact);
+    let assumes = assumptions().any(|assumption| action.matches(&assumption));
+    let layers = layers(asked, resource, assumes);
     let (request, _) = asked.place(ActionPattern::everything().point(), "*")?;
+    let mut search = Search {
+        asked,
+        matching,
+        best: None,
+        unplaced: false,
+        exact: true,
+        left: MOST_POINTS,
+    };
+    let mut actions = regions(action, &groups(&layers, matching, actions_of), &mut search.exact);
+    actions.extend(
+        assumptions()
+            .filter(|assumption| action.matches(assumption))
+            .map(|assumption| ActionPattern::exactly(&assumption)),
+    );
     let mut resources = regions(
         resource,
         &groups(&layers, matching, |statement| resources_of(statement, &request)),
-        &mut exact,
+        &mut search.exact,
     );
-    known(asked, resource, &mut resources, &mut exact);
-    let counted = counts(&layers, &request);
-    let lengths = if counted { &[LONG, 0, 1, 2, 3][..] } else { &[LONG] };
-    let mut best: Option<Outcome<'s>> = None;
-    let mut unplaced = false;
-    let mut points = 0;
-    for (action, resource, length) in actions.iter().flat_map(|action| {
-        resources
+    resources.extend(
+        asked
+            .organization
+            .resources
             .iter()
-            .flat_map(move |resource| lengths.iter().map(move |length| (action, resource, *length)))
-    }) {
-        points += 1;
-        if points > MOST_POINTS {
-            exact = false;
-            break;
-        }
-        let action = action.point_of(length);
-        // A role that does not exist trusts nobody: where all roles were read, only those that exist answer.
-        if action.name.is_empty() || is_assumption(&action) && resource.exact().is_none() && asked.organization.all_roles_read() {
-            continue;
-        }
-        match asked.evaluate(action, &resource.point_of(length)) {
-            Ok(outcome) => {
-                let better = best.as_ref().is_none_or(|best| {
-                    let (new, old) = (rank(outcome.formula.verdict()), rank(best.formula.verdict()));
-                    if matching == Matching::Any { new < old } else { new > old }
-                });
-                if better {
-                    let last = if matching == Matching::Any {
-                        Verdict::Allowed
-                    } else {
-                        Verdict::Denied
-                    };
-                    let settled = outcome.formula.verdict() == last;
-                    best = Some(outcome);
-                    if settled {
-                        break;
-                    }
+            .filter(|owned| resource.matches(&owned.arn))
+            .map(|owned| Pattern::Exact((*owned.arn).into())),
+    );
+    // A role that does not exist trusts nobody: where all roles were read, only those that exist answer for taking on a role.
+    let all_read = asked.organization.all_roles_read();
+    let mut roles: BTreeSet<Pattern> = if all_read { BTreeSet::new() } else { resources.clone() };
+    if assumes {
+        let named = asked
+            .organization
+            .subjects
+            .iter()
+            .filter(|subject| subject.trust.is_some() && resource.matches(&subject.arn));
+        roles.extend(named.map(|role| Pattern::Exact((*role.arn).into())));
+    }
+    let lengths = if counts(&layers, &request) {
+        &[LONG, 0, 1, 2, 3][..]
+    } else {
+        &[LONG]
+    };
+    for action in &actions {
+        for length in lengths {
+            let action = action.point_of(*length);
+            if action.name.is_empty() {
+                continue;
+            }
+            let targets = if is_assumption(&action) { &roles } else { &resources };
+            for resource in targets {
+                if search.settles(&action, &resource.point_of(*length)) {
+                    return search.finish();
                 }
             }
-            Err(Unplaced::AccountNotRead) => unplaced = true,
         }
     }
-    match best {
-        Some(outcome) => Ok((outcome, exact)),
-        None if unplaced => Err(Unplaced::AccountNotRead),
-        None => Ok((nothing(), exact)),
+    search.finish()
+}
+
+/// The best or worst answer on the way.
+struct Search<'s, 'a> {
+    asked: &'s Asked<'a>,
+    matching: Matching,
+    best: Option<Outcome<'s>>,
+    /// Some resource belongs to an account that was not read.
+    unplaced: bool,
+    /// Everything was looked at.
+    exact: bool,
+    /// How many more points may be.
+    left: usize,
+}
+
+impl<'a, 's: 'a> Search<'s, 'a> {
+    /// Asks about one point; true where no other can change the answer, or no more may be asked.
+    fn settles(&mut self, action: &Action, resource: &str) -> bool {
+        let Some(left) = self.left.checked_sub(1) else {
+            self.exact = false;
+            return true;
+        };
+        self.left = left;
+        let Ok(outcome) = self.asked.evaluate(action.clone(), resource) else {
+            self.unplaced = true;
+            return false;
+        };
+        let new = outcome.formula.verdict();
+        let better = self.best.as_ref().is_none_or(|best| {
+            let old = rank(best.formula.verdict());
+            if self.matching == Matching::Any {
+                rank(new) < old
+            } else {
+                rank(new) > old
+            }
+        });
+        if better {
+            self.best = Some(outcome);
+        }
+        new == certain(self.matching)
+    }
+
+    fn finish(self) -> Result<(Outcome<'s>, bool), Unplaced> {
+        match self.best {
+            // What is known of other resources says nothing of one whose account was not read.
+            Some(best) if self.unplaced && rank(best.formula.verdict()) > rank(Verdict::Unknown) && self.matching == Matching::Any => {
+                Err(Unplaced::AccountNotRead)
+            }
+            Some(best) if self.unplaced && rank(best.formula.verdict()) < rank(Verdict::Unknown) && self.matching == Matching::All => {
+                Err(Unplaced::AccountNotRead)
+            }
+            Some(best) => Ok((best, self.exact)),
+            None if self.unplaced => Err(Unplaced::AccountNotRead),
+            None => Ok((nothing(), self.exact)),
+        }
+    }
+}
+
+/// The answer that no other match can change.
+pub fn certain(matching: Matching) -> Verdict {
+    match matching {
+        Matching::Any => Verdict::Allowed,
+        Matching::All => Verdict::Denied,
     }
 }
 
@@ -115,28 +183,21 @@ pub fn rank(verdict: Verdict) -> u8 {
     }
 }
 
-/// The statements of each layer that decides.
-fn layers<'s>(asked: &'s Asked<'_>, resource: &Pattern) -> Vec<Vec<&'s Statement>> {
+/// The statements of each layer that decides. `assumes`: the trust policies of roles count.
+fn layers<'s>(asked: &'s Asked<'_>, resource: &Pattern, assumes: bool) -> Vec<Vec<&'s Statement>> {
     let subject = asked.caller.subject();
     let home = asked.caller.home;
-    let meant = |arn: &str| resource.matches(arn) || Pattern::glob(&format!("{arn}/*")).intersects(resource);
     let organization = asked.organization;
+    let meant = |arn: &str| resource.matches(arn) || Pattern::glob(&format!("{arn}/*")).intersects(resource);
     let owned = organization
         .resources
         .iter()
-        .filter(|owned| meant(&owned.arn))
-        .filter_map(|owned| owned.policy.as_ref());
-    let roles = organization
-        .subjects
-        .iter()
-        .filter(|subject| meant(&subject.arn))
-        .filter_map(|subject| subject.trust.as_ref());
-    let granting: Vec<&Attached> = subject
-        .iter()
-        .flat_map(|subject| &subject.policies)
-        .chain(owned)
-        .chain(roles)
-        .collect();
+        .filter(|owned| owned.policy.is_some() && meant(&owned.arn));
+    let roles = organization.subjects.iter().filter(|role| assumes && resource.matches(&role.arn));
+    let own = subject.iter().flat_map(|subject| &subject.policies);
+    let granting = own
+        .chain(owned.filter_map(|owned| owned.policy.as_ref()))
+        .chain(roles.filter_map(|role| role.trust.as_ref()));
     let mut layers = vec![statements(granting)];
     layers.extend(
         subject
@@ -196,12 +257,12 @@ fn groups<R: Region>(
     for layer in layers {
         let mut allowed = BTreeSet::new();
         for statement in layer {
-            let (allows, denies) = (statement.effect != Effect::Deny, statement.effect != Effect::Allow);
+            let (grants, refuses) = (statement.effect != Effect::Deny, statement.effect != Effect::Allow);
             match (matching, element(statement)) {
-                (Matching::Any, Some(Element::Only(own))) if allows => allowed.extend(own),
-                (Matching::All, Some(Element::Only(own))) if denies => denied.extend(own),
-                (Matching::Any, Some(Element::AllBut(own))) if denies => groups.push(own.into_iter().collect()),
-                (Matching::All, Some(Element::AllBut(own))) if allows => groups.push(own.into_iter().collect()),
+                (Matching::Any, Some(Element::Only(own))) if grants => allowed.extend(own),
+                (Matching::All, Some(Element::Only(own))) if refuses => denied.extend(own),
+                (Matching::Any, Some(Element::AllBut(own))) if refuses => groups.push(own.into_iter().collect()),
+                (Matching::All, Some(Element::AllBut(own))) if grants => groups.push(own.into_iter().collect()),
                 _ => {}
             }
         }
@@ -216,12 +277,12 @@ fn regions<R: Region>(question: &R, groups: &[BTreeSet<R>], exact: &mut bool) ->
     let mut all = BTreeSet::from([question.clone()]);
     for group in groups {
         let mut new = Vec::new();
-        for (region, pattern) in all.iter().flat_map(|region| group.iter().map(move |pattern| (region, pattern))) {
+        for (region, cut) in all.iter().flat_map(|region| group.iter().map(move |cut| (region, cut))) {
             if all.len() + new.len() > MOST_REGIONS {
                 *exact = false;
                 break;
             }
-            match region.intersections(pattern) {
+            match region.intersections(cut) {
                 Some(found) => new.extend(found),
                 None => *exact = false,
             }
@@ -244,22 +305,5 @@ fn resources_of(statement: &Statement, request: &Request<'_>) -> Option<Element<
         Scope::Only(set) => Some(Element::Only(set.patterns(request))),
         Scope::AllBut(set) => Some(Element::AllBut(set.patterns(request))),
         Scope::Missing | Scope::Unreadable => None,
-    }
-}
-
-/// What exists and is asked about: roles have trust policies, resources their own.
-fn known(asked: &Asked<'_>, question: &Pattern, regions: &mut BTreeSet<Pattern>, exact: &mut bool) {
-    let organization = asked.organization;
-    let arns = organization
-        .subjects
-        .iter()
-        .map(|subject| &subject.arn)
-        .chain(organization.resources.iter().map(|owned| &owned.arn));
-    for arn in arns.filter(|arn| question.matches(arn)) {
-        if regions.len() > MOST_POINTS {
-            *exact = false;
-            return;
-        }
-        regions.insert(Pattern::Exact((**arn).into()));
     }
 }

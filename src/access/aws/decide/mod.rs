@@ -7,6 +7,7 @@ use self::resource::Granted;
 use super::action::Action;
 use super::condition::Leaf;
 use super::organization::Owned;
+use super::pattern::is_point;
 use super::request::Request;
 use super::statement::{Effect, Role, Statement};
 use super::subject::{Attached, CallerKind, Subject};
@@ -104,9 +105,19 @@ const TRUSTED: &[&str] = &[
     "setsourceidentity",
 ];
 
-/// Whether the trust policy of the role governs an action.
+/// The actions that a role's trust policy governs.
+pub fn assumptions() -> impl Iterator<Item = Action> {
+    TRUSTED.iter().map(|name| Action {
+        service: "sts".to_owned(),
+        name: (*name).to_owned(),
+    })
+}
+
+/// Whether the trust policy of the role governs an action; what begins like one of them, too.
 pub fn is_assumption(action: &Action) -> bool {
-    action.service == "sts" && TRUSTED.contains(&action.name.as_str())
+    let name = action.name.as_str();
+    let begins = if is_point(name) { "assume" } else { "assumerole" };
+    action.service == "sts" && (name.starts_with(begins) || TRUSTED.contains(&name))
 }
 
 impl<'a, 'r> Evaluation<'a, 'r> {
