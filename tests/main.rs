@@ -1,8 +1,10 @@
 //! The core and the command line, on files alone.
+// Everything here is a test: what clippy allows in tests is allowed in helpers too.
+#![cfg(test)]
 
 #[cfg(test)]
 mod access;
-#[cfg(test)]
+mod audit;
 mod cases;
 mod snapshot;
 mod support;

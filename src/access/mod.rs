@@ -177,7 +177,7 @@ pub struct Grant {
     pub statement: StatementRef,
     /// True where the statement stands on the identity itself: an inline or directly attached policy; false through a group.
     pub direct: bool,
-    /// Each action pattern.
+    /// Each action pattern; shared by all identities that have the statement.
     pub actions: Arc<[Breadth]>,
     /// Each resource pattern.
     pub resources: Arc<[Breadth]>,
@@ -241,6 +241,15 @@ pub enum Trusted {
     Unresolved(String),
 }
 
+/// The organization of a scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// Its native id: `o-…`.
+    pub id: String,
+    /// All its accounts (subscriptions, projects), the scope's own among them, read or not.
+    pub scopes: Vec<String>,
+}
+
 /// Boxed iterator: listings are streamed, never collected for the caller.
 pub type Listing<'a, T> = Box<dyn Iterator<Item = T> + 'a>;
 
@@ -251,6 +260,9 @@ pub trait Entitlements: Send + Sync {
 
     /// The accounts (subscriptions, projects, clusters) that were read, sorted.
     fn scopes(&self) -> Vec<String>;
+
+    /// The organization that a scope is a member of; none where that was not read, or where it is in none.
+    fn organization(&self, scope: &str) -> Option<Membership>;
 
     /// All identities, sorted by native id.
     fn identities(&self) -> Listing<'_, Identity>;

@@ -137,8 +137,12 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn judge_all(&mut self, entitlements: &dyn Entitlements) {
         let trusted = &self.input.policy.trusted;
-        let trusted_accounts: BTreeSet<String> = entitlements.scopes().into_iter().chain(trusted.accounts.iter().cloned()).collect();
-        let trusted_organizations: BTreeSet<String> = trusted.organizations.iter().cloned().collect();
+        let mut trusted_accounts: BTreeSet<String> = entitlements.scopes().into_iter().chain(trusted.accounts.iter().cloned()).collect();
+        let mut trusted_organizations: BTreeSet<String> = trusted.organizations.iter().cloned().collect();
+        if let Some(own) = entitlements.organization(self.input.scope) {
+            trusted_accounts.extend(own.scopes);
+            trusted_organizations.insert(own.id);
+        }
         for identity in entitlements.identities().filter(|identity| identity.read_from == self.input.scope) {
             let count = self.outcome.identities.entry(kind_name(identity.key.kind).to_owned()).or_default();
             *count = count.saturating_add(1);
@@ -337,7 +341,7 @@ fn is_of(entity: &str, scope: &str) -> bool {
 /// How many names a sentence holds before it counts the rest.
 const NAMED: usize = 5;
 
-/// Names in a sentence: `a, b and c`, or the first few and how many more.
+/// Names in a sentence: `a`, `b` and `c`, or the first few and how many more.
 fn list(names: &BTreeSet<String>) -> String {
     let shown: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
     match (names.len().saturating_sub(shown.len()), shown.split_last()) {

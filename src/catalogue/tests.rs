@@ -224,7 +224,7 @@ fn a_pattern_fixes_the_owner_or_does_not(#[case] issuer: &str, #[case] claim: &s
     assert_eq!(catalogue().issuers().fixes_owner(issuer, claim, value, false), fixes);
 }
 
-/// With StringEquals a `*` is a character like any other (W18): no token has it.
+/// With `StringEquals` a `*` is a character like any other (W18): no token has it.
 #[test]
 fn in_a_literal_value_a_wildcard_is_a_character() {
     let catalogue = catalogue();

@@ -2,11 +2,11 @@
 //! 2⁵³, text that is no Unicode, nesting beyond 128 levels) is an error, never a silent loss.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::cmp::Ordering;
 use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::ser::{Serialize, Serializer};
+use serde::ser::Error as _;
 use sha2::{Digest as _, Sha256};
 
 /// Integers beyond this are not exact in the doubles of RFC 8785.
@@ -34,40 +34,78 @@ impl Json<'_> {
             _ => true,
         }
     }
+
+    /// Its canonical form, probably about so long. Written here and not by the library for RFC 8785, which takes three times as
+    /// long (a test holds the two together); numbers that are no integers are left to the library.
+    fn canonical(mut self, length: usize) -> Result<String, serde_json::Error> {
+        let mut text = Vec::with_capacity(length);
+        self.write(&mut text)?;
+        utf8(text)
+    }
+
+    fn write(&mut self, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+        match self {
+            Self::Null => out.extend_from_slice(b"null"),
+            Self::Flag(flag) => serde_json::to_writer(out, flag)?,
+            Self::Integer(number) => serde_json::to_writer(out, number)?,
+            Self::Fraction(number) => serde_json_canonicalizer::to_writer(number, out)?,
+            Self::Text(text) => serde_json::to_writer(out, text)?,
+            Self::List(items) => {
+                out.push(b'[');
+                for (index, item) in items.iter_mut().enumerate() {
+                    if index > 0 {
+                        out.push(b',');
+                    }
+                    item.write(out)?;
+                }
+                out.push(b']');
+            }
+            Self::Object(members) => {
+                members.sort_by(|(left, _), (right, _)| name_order(left, right));
+                out.push(b'{');
+                for (index, (name, value)) in members.iter_mut().enumerate() {
+                    if index > 0 {
+                        out.push(b',');
+                    }
+                    serde_json::to_writer(&mut *out, name)?;
+                    out.push(b':');
+                    value.write(out)?;
+                }
+                out.push(b'}');
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The canonical form of a JSON text.
 pub(super) fn of_text(text: &str) -> Result<String, serde_json::Error> {
-    serde_json_canonicalizer::to_string(&serde_json::from_str::<Json<'_>>(text)?)
+    serde_json::from_str::<Json<'_>>(text)?.canonical(text.len())
 }
 
 /// The canonical form of a JSON text that is an object and loses nothing by it, not even the spelling of a number.
 pub(super) fn of_exact_object(text: &str) -> Option<String> {
     let json: Json<'_> = serde_json::from_str(text).ok()?;
-    (matches!(json, Json::Object(_)) && json.is_exact()).then(|| serde_json_canonicalizer::to_string(&json).ok())?
+    (matches!(json, Json::Object(_)) && json.is_exact()).then(|| json.canonical(text.len()).ok())?
 }
 
-/// The canonical form of a text value, with its quotes.
+/// The canonical form of a text value, with its quotes: what `serde_json` escapes, and how, is what RFC 8785 §3.2.2.2 says.
 pub(super) fn of_string(text: &str) -> Result<String, serde_json::Error> {
-    serde_json_canonicalizer::to_string(&text)
+    serde_json::to_string(text)
 }
 
 /// An object of members that are canonical already; names must differ.
 pub(super) fn object(mut members: Vec<(Cow<'_, str>, String)>) -> Result<String, serde_json::Error> {
-    // RFC 8785 §3.2.3 sorts by UTF-16 code units; that is the order of bytes unless both sides leave the basic plane.
-    members.sort_by(|(left, _), (right, _)| left.encode_utf16().cmp(right.encode_utf16()));
-    let mut text = String::with_capacity(2 + members.iter().map(|(name, value)| name.len() + value.len() + 4).sum::<usize>());
-    text.push('{');
+    members.sort_by(|(left, _), (right, _)| name_order(left, right));
+    let mut text = Vec::with_capacity(2 + members.iter().map(|(name, value)| name.len() + value.len() + 4).sum::<usize>());
     for (index, (name, value)) in members.iter().enumerate() {
-        if index > 0 {
-            text.push(',');
-        }
-        text.push_str(&of_string(name)?);
-        text.push(':');
-        text.push_str(value);
+        text.push(if index == 0 { b'{' } else { b',' });
+        serde_json::to_writer(&mut text, name)?;
+        text.push(b':');
+        text.extend_from_slice(value.as_bytes());
     }
-    text.push('}');
-    Ok(text)
+    text.extend_from_slice(if members.is_empty() { b"{}" } else { b"}" });
+    utf8(text)
 }
 
 /// A list of items that are canonical already, in this order.
@@ -84,24 +122,20 @@ pub(super) fn list<'a>(items: impl Iterator<Item = &'a str> + Clone) -> String {
     text
 }
 
+/// RFC 8785 §3.2.3: names are sorted by their UTF-16 code units.
+fn name_order(left: &str, right: &str) -> Ordering {
+    left.encode_utf16().cmp(right.encode_utf16())
+}
+
+/// Never fails: only whole texts are written.
+fn utf8(text: Vec<u8>) -> Result<String, serde_json::Error> {
+    String::from_utf8(text).map_err(serde_json::Error::custom)
+}
+
 /// SHA-256 in lower-case hexadecimal: the digest that is used throughout.
 pub fn sha256(bytes: &[u8]) -> String {
     let digits = Sha256::digest(bytes).into_iter().flat_map(|byte| [byte >> 4, byte & 0xF]);
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
-}
-
-impl Serialize for Json<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Null => serializer.serialize_unit(),
-            Self::Flag(flag) => serializer.serialize_bool(*flag),
-            Self::Integer(number) => serializer.serialize_i64(*number),
-            Self::Fraction(number) => serializer.serialize_f64(*number),
-            Self::Text(text) => serializer.serialize_str(text),
-            Self::List(items) => serializer.collect_seq(items),
-            Self::Object(members) => serializer.collect_map(members.iter().map(|(name, value)| (name, value))),
-        }
-    }
 }
 
 impl<'de> Deserialize<'de> for Json<'de> {
@@ -183,9 +217,10 @@ pub(super) fn members<'de, A: MapAccess<'de>, T: Deserialize<'de>>(mut access: A
     while let Some((Name(name), value)) = access.next_entry()? {
         members.push((name, value));
     }
-    let mut seen = BTreeSet::new();
-    match members.iter().find(|(name, _)| !seen.insert(name.as_ref())) {
-        Some((name, _)) => Err(de::Error::custom(format_args!("the member '{name}' appears twice"))),
+    let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
+    names.sort_unstable();
+    match names.array_windows().find(|[left, right]| left == right) {
+        Some([name, _]) => Err(de::Error::custom(format_args!("the member '{name}' appears twice"))),
         None => Ok(members),
     }
 }

@@ -34,6 +34,17 @@ impl Snapshot {
     }
 }
 
+/// The bytes of a file with several snapshots of one organization: a list of what [`Snapshot::write`] writes; one alone is not in a list.
+pub fn write_all(snapshots: &[Snapshot]) -> io::Result<Vec<u8>> {
+    if let [only] = snapshots {
+        return only.write();
+    }
+    let mut encoder = zstd::Encoder::new(Vec::new(), LEVEL)?;
+    encoder.include_checksum(true)?;
+    serde_json::to_writer(&mut encoder, snapshots)?;
+    encoder.finish()
+}
+
 /// Whether an object says that it is a snapshot, of whichever version.
 pub(super) fn recognises(node: &Node<'_>, members: &Members<'_>) -> bool {
     schema(node, members).is_some_and(|schema| schema.starts_with(SCHEMA_FAMILY))

@@ -10,6 +10,7 @@ mod read;
 mod schema;
 
 pub use canonical::sha256;
+pub use envelope::write_all;
 pub use error::{Place, ReadError};
 pub use read::read;
 pub use schema::schema;
@@ -28,7 +29,7 @@ pub const SCHEMA: &str = "ciem.dev/snapshot/v1";
 
 /// One scope as recorded at one time. Members stand in the order of RFC 8785, so that serialising is canonical; [`read`] reads it back.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Snapshot {
     /// When the collection began; unknown for files that do not say it.
     pub collected_at: Option<Timestamp>,

@@ -36,6 +36,23 @@ pub fn read(bytes: &[u8], name: &str) -> Result<Vec<Snapshot>, ReadError> {
     forms(&root)
 }
 
+/// Snapshots of one organization in one file, as [`write_all`](super::write_all) writes them.
+fn several(root: &Node<'_>) -> Result<Vec<Snapshot>, ReadError> {
+    let mut snapshots = Vec::new();
+    for (index, raw) in root.items()?.into_iter().enumerate() {
+        let node = root.item(index, raw);
+        let members = node.members()?;
+        if !envelope::recognises(&node, &members) {
+            return Err(node.error("a list must hold snapshots that the collector wrote"));
+        }
+        snapshots.push(envelope::read(&node, &members)?);
+    }
+    if snapshots.is_empty() {
+        return Err(root.error("the list is empty: expected a snapshot or an account as JSON"));
+    }
+    Ok(snapshots)
+}
+
 fn unpack(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let mut unpacked = Vec::new();
     let decoder = zstd::Decoder::new(bytes).map_err(|error| format!("zstd: {error}"))?;
@@ -91,6 +108,9 @@ const OTHER_PROVIDERS: [(Provider, &[&str]); 2] = [
 ];
 
 fn forms(root: &Node<'_>) -> Result<Vec<Snapshot>, ReadError> {
+    if root.json().starts_with('[') {
+        return several(root);
+    }
     let members = root.members()?;
     let origin = |form: &str| Origin {
         collector: form.to_owned(),

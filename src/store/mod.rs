@@ -98,24 +98,24 @@ impl Store {
         Ok(Self { root })
     }
 
-    /// Keeps a snapshot as the account's newest. Returns its reference.
-    pub fn put_snapshot(&self, account: &AccountKey, snapshot: &Snapshot) -> Result<String, StoreError> {
+    /// Keeps what one collection of an account gave as its newest: one snapshot, or several of one organization. Returns its reference.
+    pub fn put_snapshots(&self, account: &AccountKey, collected: &[Snapshot]) -> Result<String, StoreError> {
         let directory = self.make(&snapshots(account))?;
-        let bytes = snapshot.write().map_err(|error| StoreError::Unwritable {
+        let bytes = snapshot::write_all(collected).map_err(|error| StoreError::Unwritable {
             path: directory.clone(),
             reason: error.to_string(),
         })?;
         Ok(self.reference(&Series::new(directory).put(&bytes, KEEP)?))
     }
 
-    /// The account's newest snapshot; none: nothing was kept yet. Fails where something is there and nothing of it can be used.
-    pub fn snapshot(&self, account: &AccountKey) -> Result<Option<Found<Snapshot>>, StoreError> {
-        self.newest(&snapshots(account), |bytes, name| {
-            let snapshots = snapshot::read(bytes, name).map_err(|error| error.reason)?;
-            <[Snapshot; 1]>::try_from(snapshots)
-                .map(|[snapshot]| snapshot)
-                .map_err(|several| format!("it holds {} snapshots", several.len()))
-        })
+    /// What the account's newest collection gave; none: nothing was kept yet. Fails where something is there and nothing of it can be used.
+    pub fn snapshots(&self, account: &AccountKey) -> Result<Option<Found<Vec<Snapshot>>>, StoreError> {
+        self.newest(&snapshots(account), |bytes, name| snapshot::read(bytes, name).map_err(|error| error.reason))
+    }
+
+    /// Whether a collection of the account is kept, without reading it.
+    pub fn has_snapshots(&self, account: &AccountKey) -> Result<bool, StoreError> {
+        Ok(!Series::new(self.root.join(snapshots(account))).entries()?.is_empty())
     }
 
     /// The snapshots in a file of the store, in any form that [`snapshot::read`] takes.
@@ -166,7 +166,21 @@ impl Store {
     /// The findings of the last complete run; none: there was no such run. Fails where history is there and nothing of it can be used:
     /// the caller says "history lost".
     pub fn findings(&self, account: &AccountKey, policy: &Name) -> Result<Option<Found<CompleteRun>>, StoreError> {
-        self.newest(&findings(account, policy), |bytes, _| record::unpack(bytes))
+        self.newest(&findings(account, policy), |bytes, _| Document::unpack(bytes))
+    }
+
+    /// The findings of the kept run that left this generation of chunks; none: no such run is kept. A crash between the store's write and
+    /// the report's leaves a newer run here that no report names.
+    pub fn findings_of(&self, account: &AccountKey, policy: &Name, generation: &str) -> Result<Option<CompleteRun>, StoreError> {
+        let mut damaged = None;
+        for entry in Series::new(self.root.join(findings(account, policy))).entries()? {
+            match load(&entry, |bytes, _| CompleteRun::unpack(bytes)) {
+                Ok(run) if run.record.generation == generation => return Ok(Some(run)),
+                Ok(_) => {}
+                Err(error) => damaged = Some(error),
+            }
+        }
+        damaged.map_or(Ok(None), Err)
     }
 
     /// Keeps the record of a run.
@@ -177,7 +191,10 @@ impl Store {
     /// The records of the last runs, newest first, each with its own fate.
     pub fn runs(&self, account: &AccountKey, policy: &Name) -> Result<Vec<Result<StoredRun, StoreError>>, StoreError> {
         let entries = Series::new(self.root.join(runs(account, policy))).entries()?;
-        Ok(entries.iter().map(|entry| load(entry, |bytes, _| record::unpack(bytes))).collect())
+        Ok(entries
+            .iter()
+            .map(|entry| load(entry, |bytes, _| Document::unpack(bytes)))
+            .collect())
     }
 
     /// All accounts that something is kept of, sorted.
@@ -229,28 +246,34 @@ impl Store {
 
     fn put<T: Document>(&self, directory: &Path, document: &T, keep: usize) -> Result<String, StoreError> {
         let directory = self.make(directory)?;
-        let bytes = record::pack(document).map_err(|error| StoreError::Unwritable {
+        let bytes = document.pack().map_err(|reason| StoreError::Unwritable {
             path: directory.clone(),
-            reason: error.to_string(),
+            reason,
         })?;
         Ok(self.reference(&Series::new(directory).put(&bytes, keep)?))
     }
 
     fn newest<T>(&self, directory: &Path, parse: impl Fn(&[u8], &str) -> Result<T, String>) -> Result<Option<Found<T>>, StoreError> {
-        let mut passed_over = Vec::new();
-        for entry in Series::new(self.root.join(directory)).entries()? {
-            match load(&entry, &parse) {
-                Ok(value) => {
-                    return Ok(Some(Found {
-                        value,
-                        reference: self.reference(&entry.path),
-                        passed_over,
-                    }));
+        loop {
+            let (mut passed_over, mut vanished) = (Vec::new(), false);
+            for entry in Series::new(self.root.join(directory)).entries()? {
+                match load(&entry, &parse) {
+                    Ok(value) => {
+                        return Ok(Some(Found {
+                            value,
+                            reference: self.reference(&entry.path),
+                            passed_over,
+                        }));
+                    }
+                    // A writer put a newer file and removed this one meanwhile.
+                    Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => vanished = true,
+                    Err(error) => passed_over.push(error),
                 }
-                Err(error) => passed_over.push(error),
+            }
+            if !vanished {
+                return passed_over.into_iter().next().map_or(Ok(None), Err);
             }
         }
-        passed_over.into_iter().next().map_or(Ok(None), Err)
     }
 
     fn reference(&self, path: &Path) -> String {

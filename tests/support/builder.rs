@@ -78,7 +78,7 @@ impl AccountBuilder {
         self
     }
 
-    /// Adds the AWS managed policy AdministratorAccess, as the API does where it is in use. Attach it as [`ADMINISTRATOR_ACCESS`].
+    /// Adds the AWS managed policy `AdministratorAccess`, as the API does where it is in use. Attach it as [`ADMINISTRATOR_ACCESS`].
     pub fn administrator_access(mut self) -> Self {
         self.policies
             .push(managed(ADMINISTRATOR_ACCESS, "AdministratorAccess", "/", &[allow(&["*"], &["*"])]));
@@ -189,7 +189,7 @@ impl Principal {
     /// Adds an inline policy; the document may be text.
     pub fn inline(self, name: &str, document: Value) -> Self {
         let list = self.inline_list;
-        self.push(list, json!({"PolicyName": name, "PolicyDocument": document}))
+        self.push(list, object([("PolicyName", name.into()), ("PolicyDocument", document)]))
     }
 
     /// Attaches a managed policy: a customer policy by its name, any by its ARN.
@@ -268,6 +268,10 @@ fn managed(arn: &str, name: &str, path: &str, documents: &[Value]) -> Value {
     })
 }
 
+fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
+    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 fn merged(mut base: Value, more: Value) -> Value {
     if let (Some(base), Value::Object(more)) = (base.as_object_mut(), more) {
         base.extend(more);
@@ -283,7 +287,7 @@ fn derived_id(prefix: &str, arn: &str) -> String {
     });
     let mut id = prefix.to_owned();
     for _ in 0..17 {
-        let letter = LETTERS.iter().nth(usize::from(hash.to_le_bytes()[0] & 31)).copied().unwrap_or(b'A');
+        let letter = LETTERS.get(usize::from(hash.to_le_bytes()[0] & 31)).copied().unwrap_or(b'A');
         id.push(char::from(letter));
         hash = hash.rotate_right(5).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     }
@@ -326,7 +330,11 @@ pub fn with_condition(mut document: Value, condition: &Value) -> Value {
 
 /// Trusts principals as written in a policy, e.g. `{"AWS": "…"}` or `"*"`, for one action of STS.
 pub fn trust(principal: Value, action: &str) -> Value {
-    document(&[json!({"Effect": "Allow", "Principal": principal, "Action": action})])
+    document(&[object([
+        ("Effect", "Allow".into()),
+        ("Principal", principal),
+        ("Action", action.into()),
+    ])])
 }
 
 /// Trusts a service of AWS, e.g. `lambda.amazonaws.com`.

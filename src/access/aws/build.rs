@@ -101,6 +101,9 @@ impl Builder {
             member: organized
                 .zip(member)
                 .map(|(organized, member)| (organized.id.as_str().into(), member.path.as_str().into())),
+            members: organized.map_or_else(Vec::new, |organized| {
+                organized.accounts.iter().map(|member| member.id.clone()).collect()
+            }),
             management: organized.is_some_and(|organized| organized.management_account == *id),
             id,
         });

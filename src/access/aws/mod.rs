@@ -28,7 +28,7 @@ mod wildcard;
 
 pub use organization::Organization;
 
-use super::{Attachment, Decision, Entitlements, Grant, Identity, Listing, Question, Resource, Trust};
+use super::{Attachment, Decision, Entitlements, Grant, Identity, Listing, Membership, Question, Resource, Trust};
 use crate::model::{CoverageEntry, IdentityRef, Provider, ResourceRef};
 
 impl Entitlements for Organization {
@@ -38,6 +38,15 @@ impl Entitlements for Organization {
 
     fn scopes(&self) -> Vec<String> {
         self.accounts.iter().map(|account| account.id.to_string()).collect()
+    }
+
+    fn organization(&self, scope: &str) -> Option<Membership> {
+        let account = self.account(scope)?;
+        let place = account.place()?;
+        Some(Membership {
+            id: place.organization.to_string(),
+            scopes: account.members.clone(),
+        })
     }
 
     fn identities(&self) -> Listing<'_, Identity> {

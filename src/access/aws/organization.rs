@@ -42,6 +42,8 @@ pub struct Account {
     pub resource_control: Option<Vec<Level>>,
     /// Organization and path, where the account is a member of one that was read.
     pub(super) member: Option<(Arc<str>, Arc<str>)>,
+    /// Ids of all accounts of that organization.
+    pub(super) members: Vec<String>,
     /// The management account, which control policies do not bind (W2, W3).
     pub management: bool,
 }

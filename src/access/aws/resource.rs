@@ -1,5 +1,7 @@
 //! Resources of statements (W14): ARNs with `*`, `?` and variables; `NotResource` excludes all that it lists.
 
+use std::sync::{Arc, OnceLock};
+
 use super::arn::Arn;
 use super::condition::{Leaf, Lookup};
 use super::pattern::Pattern;
@@ -12,6 +14,8 @@ use crate::access::formula::Formula;
 pub struct ResourceSet {
     everything: bool,
     entries: Vec<Entry>,
+    /// Counted out when first asked for: many identities share a statement.
+    breadths: OnceLock<Arc<[Breadth]>>,
 }
 
 #[derive(Debug, Clone)]
@@ -33,6 +37,7 @@ impl ResourceSet {
         Self {
             everything: entries.iter().any(|entry| &*entry.written == "*"),
             entries,
+            breadths: OnceLock::new(),
         }
     }
 
@@ -93,8 +98,11 @@ impl ResourceSet {
     }
 
     /// How wide each of them is.
-    pub fn breadths(&self) -> Vec<Breadth> {
-        self.entries.iter().map(|entry| breadth(&entry.written)).collect()
+    pub fn breadths(&self) -> Arc<[Breadth]> {
+        let breadths = self
+            .breadths
+            .get_or_init(|| self.entries.iter().map(|entry| breadth(&entry.written)).collect());
+        Arc::clone(breadths)
     }
 }
 

@@ -1,6 +1,6 @@
 //! How policies hang on identities.
 
-use super::{Judgement, Problem, Setting, Subject, short_name};
+use super::{Judgement, Problem, Setting, Subject, quoted_name, short_name};
 use crate::access::Attachment;
 use crate::audit::glob;
 use crate::snapshot::aws::section;
@@ -20,7 +20,7 @@ pub fn on_user(subject: &Subject<'_>, setting: &Setting<'_>) -> Judgement {
     }
     let problem = Problem {
         source: section::USERS,
-        policies: own.iter().map(|attachment| short_name(&attachment.policy).to_owned()).collect(),
+        policies: own.iter().map(|attachment| quoted_name(&attachment.policy)).collect(),
         causes: own.iter().map(|attachment| attachment.policy.clone()).collect(),
         ..Problem::default()
     };

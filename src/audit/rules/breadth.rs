@@ -1,35 +1,39 @@
 //! Grants that are too wide: everything, a whole service, all but a list.
 
-use super::{Gap, Judgement, Problem, Setting, Subject, any_of, short_name};
+use std::collections::BTreeSet;
+
+use super::{Gap, Judgement, Problem, Setting, Subject, any_of, quoted_name};
 use crate::access::{Breadth, Grant};
 use crate::model::{IdentityKind, StatementRef, Verdict};
 use crate::snapshot::aws::section;
 
 /// AWS-EXC-01: `*` on `*` that no other layer takes away.
 pub fn everything(subject: &Subject<'_>, _: &Setting<'_>) -> Judgement {
-    judge(subject, "", "", is_everything)
+    let scope = &subject.identity.key.scope;
+    judge(subject, "", "", |grant| is_everything(grant, scope))
 }
 
-/// AWS-EXC-02: `service:*` on all resources, one finding for each service. Where `*` on `*` holds under the same condition or under none,
-/// a service adds nothing.
+/// AWS-EXC-02: all actions of a service on all its resources, one finding for each service. Where `*` on `*` holds under the same
+/// condition or under none, a service adds nothing.
 pub fn service(subject: &Subject<'_>, setting: &Setting<'_>) -> Judgement {
     let holds = |grant: &&Grant| matches!(grant.effective, Verdict::Allowed | Verdict::Conditional);
-    let everything: Vec<&Grant> = subject.grants().iter().filter(|grant| is_everything(grant)).filter(holds).collect();
+    let scope = subject.identity.key.scope.as_str();
+    let all_of_it = subject.grants().iter().filter(|grant| is_everything(grant, scope));
+    let everything: Vec<&Grant> = all_of_it.filter(holds).collect();
     let adds_nothing = |grant: &Grant| {
         everything
             .iter()
             .any(|wider| wider.residual.is_none() || wider.residual == grant.residual)
     };
-    let mut services: Vec<&str> = subject.grants().iter().flat_map(whole_services).collect();
-    services.sort_unstable();
-    services.dedup();
-    services.retain(|service| !setting.list("ignoredServices").iter().any(|ignored| ignored == service));
-    let scope = &subject.identity.key.scope;
+    let ignored = setting.list("ignoredServices");
+    let services: BTreeSet<&str> = subject.grants().iter().flat_map(|grant| whole_services(grant, scope)).collect();
     let mut all = Judgement::default();
     for service in services {
+        if ignored.iter().any(|ignored| ignored == service) {
+            continue;
+        }
         let one = judge(subject, service, service, |grant| {
-            let reaches = |resource: &Breadth| is_all_of(resource, service, scope);
-            whole_services(grant).any(|own| own == service) && grant.resources.iter().any(reaches) && !adds_nothing(grant)
+            whole_services(grant, scope).any(|own| own == service) && !adds_nothing(grant)
         });
         all.problems.extend(one.problems);
         all.gaps.extend(one.gaps);
@@ -57,18 +61,29 @@ pub fn all_but(subject: &Subject<'_>, _: &Setting<'_>) -> Judgement {
     all
 }
 
-fn is_everything(grant: &Grant) -> bool {
-    grant.actions.contains(&Breadth::Everything) && grant.resources.contains(&Breadth::Everything)
+/// `*` on `*`, or on every resource of the own account (`arn:aws:*:*:111122223333:*`).
+fn is_everything(grant: &Grant, scope: &str) -> bool {
+    let all = |resource: &Breadth| match resource {
+        Breadth::Everything => true,
+        Breadth::Some(pattern) => service_of(pattern, scope) == Some("*"),
+        Breadth::Service(_) | Breadth::AllBut(_) => false,
+    };
+    grant.actions.contains(&Breadth::Everything) && grant.resources.iter().any(all)
 }
 
-fn whole_services(grant: &Grant) -> impl Iterator<Item = &str> {
-    grant.actions.iter().filter_map(|action| {
-        if let Breadth::Service(name) = action {
-            Some(name.as_str())
-        } else {
-            None
-        }
-    })
+/// The services that a grant gives whole: `s3:*` on all resources of S3, or `*` on all resources of S3 and nothing else.
+fn whole_services<'a>(grant: &'a Grant, scope: &'a str) -> impl Iterator<Item = &'a str> {
+    let by_action = grant.actions.iter().filter_map(move |action| match action {
+        Breadth::Service(name) if grant.resources.iter().any(|resource| is_all_of(resource, name, scope)) => Some(name.as_str()),
+        _ => None,
+    });
+    let any_action = grant.actions.contains(&Breadth::Everything);
+    let by_resource = grant.resources.iter().filter_map(move |resource| match resource {
+        Breadth::Service(name) if any_action => Some(name.as_str()),
+        Breadth::Some(pattern) if any_action => service_of(pattern, scope).filter(|service| *service != "*"),
+        _ => None,
+    });
+    by_action.chain(by_resource)
 }
 
 /// Whether a resource pattern reaches all resources of a service that the account of the identity may hold.
@@ -81,13 +96,14 @@ fn is_all_of(resource: &Breadth, service: &str, scope: &str) -> bool {
     }
 }
 
-/// The service of an ARN pattern that names all of its resources: `arn:aws:s3:::*`, `arn:aws:dynamodb:*:*:*`, with any or no region, and
-/// with any, no or the own account. One region or one type of resource is not all.
+/// The service (`*`: all services) of an ARN pattern that names all of its resources: `arn:aws:s3:::*`, `arn:aws:dynamodb:*:*:*`, with any
+/// or no region, and with any, no or the own account. One region or one type of resource is not all.
 fn service_of<'a>(pattern: &'a str, scope: &str) -> Option<&'a str> {
     let mut parts = pattern.splitn(6, ':');
     let (arn, _partition, service) = (parts.next()?, parts.next()?, parts.next()?);
     let (region, account, rest) = (parts.next()?, parts.next()?, parts.next()?);
-    let all = arn == "arn" && matches!(region, "" | "*") && (matches!(account, "" | "*") || account == scope) && rest == "*";
+    let named = service == "*" || !service.contains(['*', '?']);
+    let all = arn == "arn" && named && matches!(region, "" | "*") && (matches!(account, "" | "*") || account == scope) && rest == "*";
     all.then_some(service)
 }
 
@@ -128,10 +144,10 @@ fn judge(subject: &Subject<'_>, discriminator: &str, named: &str, is_meant: impl
 }
 
 fn name(statement: &StatementRef) -> String {
-    let policy = short_name(&statement.policy);
+    let policy = quoted_name(&statement.policy);
     match &statement.via {
-        Some(group) => format!("{policy} through group {}", short_name(group)),
-        None => policy.to_owned(),
+        Some(group) => format!("{policy} through group {}", quoted_name(group)),
+        None => policy,
     }
 }
 

@@ -146,9 +146,9 @@ impl<'a> Subject<'a> {
 
 /// What a predicate is told besides the identity.
 pub struct Setting<'a> {
-    /// Accounts that are no outsiders: those read together, and those that the policy trusts.
+    /// Accounts that are no outsiders: those read together, those of the same organization, and those that the policy trusts.
     pub trusted_accounts: &'a BTreeSet<String>,
-    /// Organizations that the policy trusts.
+    /// The own organization where it was read, and those that the policy trusts.
     pub trusted_organizations: &'a BTreeSet<String>,
     /// The `OpenID` Connect issuers.
     pub issuers: &'a Issuers,
@@ -225,4 +225,9 @@ fn short_name(policy: &str) -> &str {
         .rsplit_once('#')
         .or_else(|| policy.rsplit_once('/'))
         .map_or(policy, |(_, name)| name)
+}
+
+/// The short name, marked as a name in sentences.
+fn quoted_name(policy: &str) -> String {
+    format!("`{}`", short_name(policy))
 }

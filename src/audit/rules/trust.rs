@@ -117,7 +117,7 @@ fn guards(fact: Fact<'_>, setting: &Setting<'_>) -> bool {
     }
     holders(fact).is_some_and(|holders| {
         holders.iter().all(|holder| match holder {
-            // Which organization is one's own is known only where the policy says it.
+            // Where neither the snapshot nor the policy says which organization is one's own, any that is fixed may be it.
             Holder::Organization(id) => setting.trusted_organizations.is_empty() || setting.trusted_organizations.contains(id),
             Holder::Account(id) => setting.trusted_accounts.contains(id),
             // Who exactly of the other account calls is not what is asked for.

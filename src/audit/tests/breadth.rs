@@ -16,6 +16,8 @@ fn role_with(statements: Value) -> Value {
 #[case::among_others(json!([allow(json!(["s3:Get*", "*"]), json!(["arn:aws:s3:::b", "*"]))]), true)]
 #[case::deny_of_one_service_leaves_the_rest(json!([allow(json!("*"), json!("*")), deny(json!("iam:*"), json!("*"))]), true)]
 #[case::deny_of_some_resources_leaves_the_rest(json!([allow(json!("*"), json!("*")), deny(json!("*"), json!("arn:aws:s3:::b/*"))]), true)]
+#[case::whole_account(json!([allow(json!("*"), json!("arn:aws:*:*:111122223333:*"))]), true)]
+#[case::another_account(json!([allow(json!("*"), json!("arn:aws:*:*:444455556666:*"))]), false)]
 #[case::one_resource(json!([allow(json!("*"), json!("arn:aws:s3:::b"))]), false)]
 #[case::one_service(json!([allow(json!("s3:*"), json!("*"))]), false)]
 #[case::taken_away(json!([allow(json!("*"), json!("*")), deny(json!("*"), json!("*"))]), false)]
@@ -61,7 +63,7 @@ fn one_problem_through_two_policies_is_one_finding_that_names_both() {
     );
     assert_eq!(
         finding.evidence.summary,
-        "user alice is granted every action on every resource by admin, own and shared through group admins"
+        "user alice is granted every action on every resource by `admin`, `own` and `shared` through group `admins`"
     );
     assert_eq!(finding.identity.as_ref().unwrap().kind, IdentityKind::User);
 }
@@ -184,13 +186,16 @@ fn whole_services_are_one_finding_each() {
     assert_eq!(s3.evidence.statements.len(), 2);
     assert_eq!(
         s3.evidence.summary,
-        "role worker is granted every action of s3 on every resource by wide"
+        "role worker is granted every action of s3 on every resource by `wide`"
     );
 }
 
 /// `arn:aws:s3:::*` names all buckets and objects, so it is as wide as `*`; one region, one type or another account is less.
 #[rstest]
 #[case("s3:*", "arn:aws:s3:::*", true)]
+#[case("*", "arn:aws:s3:::*", true)]
+#[case("*", "arn:aws:iam::111122223333:*", true)]
+#[case("*", "arn:aws:s3:::logs-*", false)]
 #[case("dynamodb:*", "arn:aws:dynamodb:*:*:*", true)]
 #[case("iam:*", "arn:aws:iam::111122223333:*", true)]
 #[case("s3:*", "arn:aws:s3:::*/*", false)]
@@ -296,7 +301,7 @@ fn policies_of_users_are_one_finding_for_each_user() {
         .iter()
         .find(|finding| finding.evidence.summary.starts_with("user both"))
         .unwrap();
-    assert_eq!(both.evidence.summary, "user both has policies of its own: own and read");
+    assert_eq!(both.evidence.summary, "user both has policies of its own: `own` and `read`");
     let group = outcome.groups.iter().find(|group| group.rule == "AWS-EXC-13").unwrap();
     assert_eq!(
         (group.cause.as_str(), group.findings.len()),
@@ -320,6 +325,6 @@ fn names_in_a_sentence_are_counted_past_the_first_few() {
     let outcome = audit_of(&users(vec![user("alice", &policies, &[], &[])]));
     assert_eq!(
         the(&outcome, "AWS-EXC-13").evidence.summary,
-        "user alice has policies of its own: p1, p2, p3, p4, p5 and 2 more"
+        "user alice has policies of its own: `p1`, `p2`, `p3`, `p4`, `p5` and 2 more"
     );
 }

@@ -1,4 +1,4 @@
-//! AWS-MAP-04: tokens of OpenID Connect issuers. The forms themselves are tested with the catalogue.
+//! AWS-MAP-04: tokens of `OpenID` Connect issuers. The forms themselves are tested with the catalogue.
 
 use rstest::rstest;
 use serde_json::{Value, json};

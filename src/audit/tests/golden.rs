@@ -58,9 +58,12 @@ fn ids_never_change() {
         .to_string()
     };
     let arn = Some("arn:aws:iam::111122223333:role/worker");
-    assert_eq!(id(ACCOUNT, "AWS-EXC-01", arn, None, ""), "");
-    assert_eq!(id(ACCOUNT, "AWS-EXC-02", arn, None, "s3"), "");
-    assert_eq!(id(ACCOUNT, "AWS-MAP-05", None, Some("arn:aws:s3:::b"), ""), "");
+    assert_eq!(id(ACCOUNT, "AWS-EXC-01", arn, None, ""), "6cd6b93ee090a255bc27eada774570b1");
+    assert_eq!(id(ACCOUNT, "AWS-EXC-02", arn, None, "s3"), "16029f29622684f19ce9b69a6f74bf3c");
+    assert_eq!(
+        id(ACCOUNT, "AWS-MAP-05", None, Some("arn:aws:s3:::b"), ""),
+        "3116691b3d0646f8de0e2275a712bad0"
+    );
 }
 
 /// Lengths keep members apart, and what is absent is not what is empty.

@@ -115,6 +115,21 @@ fn an_unread_section_keeps_what_rested_on_it() {
     assert!(gone.findings.is_empty());
 }
 
+/// Every rule says so where one of its sections was not read whole, though the account looks clean.
+#[rstest]
+#[case("users", &["AWS-EXC-01", "AWS-EXC-02", "AWS-EXC-03", "AWS-EXC-13"])]
+#[case("groups", &["AWS-EXC-01", "AWS-EXC-02", "AWS-EXC-03"])]
+#[case("policies", &["AWS-EXC-01", "AWS-EXC-02", "AWS-EXC-03"])]
+#[case("roles", &["AWS-EXC-01", "AWS-EXC-02", "AWS-EXC-03", "AWS-MAP-01", "AWS-MAP-02", "AWS-MAP-04"])]
+fn an_unread_section_is_no_pass(#[case] section: &str, #[case] rules: &[&str]) {
+    for status in [SectionStatus::Denied, SectionStatus::NotAttempted, SectionStatus::Partial] {
+        let outcome = audit_again(&with_section(&account(json!({})), section, status), json!({}), None, now());
+        let said: Vec<&str> = outcome.not_evaluated.iter().map(|entry| entry.rule.as_str()).collect();
+        assert_eq!(said, rules, "{section} {status:?}");
+        assert!(outcome.not_evaluated.iter().all(|entry| entry.reason.starts_with(section)));
+    }
+}
+
 #[test]
 fn policies_that_were_not_read_keep_what_came_from_them() {
     let unread = with_section(&wide_and_open(), "policies", SectionStatus::Denied);

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::access::{Attachment, Decision, Grant, Listing, Question, Resource, Trust};
+use crate::access::{Attachment, Decision, Grant, Listing, Membership, Question, Resource, Trust};
 
 /// Entitlements that list the same in another order.
 struct Reordered {
@@ -42,6 +42,10 @@ impl Entitlements for Reordered {
 
     fn scopes(&self) -> Vec<String> {
         self.own().scopes()
+    }
+
+    fn organization(&self, scope: &str) -> Option<Membership> {
+        self.own().organization(scope)
     }
 
     fn identities(&self) -> Listing<'_, Identity> {

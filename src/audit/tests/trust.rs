@@ -168,6 +168,29 @@ fn an_account_that_is_read_too_is_no_outsider() {
     assert!(passes(&audit_again(&together, json!({}), None, now()), "AWS-MAP-01"));
 }
 
+/// So do those that the organization lists, though nothing else of them was read; its id is the own one.
+#[test]
+fn a_member_of_the_own_organization_is_no_outsider() {
+    let in_organization = |id: &str, account: &Value| {
+        let input = json!({
+            "accounts": [account],
+            "organization": {"id": id, "managementAccount": VENDOR, "accounts": [
+                {"id": ACCOUNT, "path": "o-aaaaaaaaaa/r-ab12/"}, {"id": VENDOR, "path": "o-aaaaaaaaaa/r-ab12/"},
+            ]},
+        });
+        audit_again(&snapshots(&input), json!({}), None, now())
+    };
+    let member = roles(vec![trusting("partner", &json!([trust(json!({"AWS": ROOT}))]))]);
+    assert!(passes(&in_organization("o-aaaaaaaaaa", &member), "AWS-MAP-01"));
+    let outsider = json!([when(
+        trust(json!({"AWS": "777788889999"})),
+        json!({"StringEquals": {"aws:PrincipalOrgID": "o-aaaaaaaaaa"}})
+    )]);
+    let outsider = roles(vec![trusting("partner", &outsider)]);
+    assert!(passes(&in_organization("o-aaaaaaaaaa", &outsider), "AWS-MAP-01"));
+    assert!(!passes(&in_organization("o-bbbbbbbbbb", &outsider), "AWS-MAP-01"));
+}
+
 #[rstest]
 #[case::nothing(json!({}))]
 #[case::external_id(json!({"StringEquals": {"sts:ExternalId": "agreed-17"}}))]
@@ -196,7 +219,7 @@ fn everybody_is_found_however_it_is_written(#[case] principal: Value) {
     assert_eq!(found(&trusted(json!([trust(principal)])), "AWS-MAP-02").len(), 1);
 }
 
-/// Allow with NotPrincipal reads as public (W15).
+/// Allow with `NotPrincipal` reads as public (W15).
 #[test]
 fn everybody_but_somebody_is_everybody() {
     let statement = json!({"Effect": "Allow", "NotPrincipal": {"AWS": ROOT}, "Action": "sts:AssumeRole"});
