@@ -272,7 +272,7 @@ fn w17_what_cannot_be_evaluated_has_its_position() {
         (json!("oops"), "p Statement[0]"),
     ];
     for (statement, place) in cases {
-        let organization = user_with(&[statement.clone()]);
+        let organization = user_with(std::slice::from_ref(&statement));
         assert_eq!(faults(&organization), [place], "{statement}");
         ask(&user("a"), "ec2:StartInstances", INSTANCE).unknown(&organization);
         // And it takes nothing away for certain: an allow beside it is at most in doubt.

@@ -54,6 +54,50 @@ fn w1_an_endpoint_policy_must_allow_and_never_grants() {
         .denied(&organization, "no-grant");
 }
 
+#[test]
+fn a_layer_that_allows_nothing_says_so() {
+    let organization = bounded(&[allow("s3:*", "*")], &[allow("sqs:*", "*")], &[]);
+    let answers = |action: &str| {
+        let layers = ask(&user("a"), action, "*").of(&organization).layers;
+        layers
+            .into_iter()
+            .map(|answer| (answer.layer, answer.verdict, answer.statement))
+            .collect::<Vec<_>>()
+    };
+    use ciem::model::Verdict::{Allowed, Denied};
+    assert_eq!(
+        answers("s3:ListAllMyBuckets"),
+        [("identity".into(), Allowed, Some(0)), ("boundary".into(), Denied, None)]
+    );
+    assert_eq!(
+        answers("ec2:StartInstances"),
+        [("identity".into(), Denied, None), ("boundary".into(), Denied, None)]
+    );
+}
+
+#[test]
+fn what_is_unknown_has_its_reason() {
+    let account = AccountBuilder::new(PROD)
+        .user("boundary", |user| user.inline("p", policy(&[allow("*", "*")])).boundary("gone"))
+        .user("policy", |user| user.attach("gone"))
+        .user("group", |user| user.member_of("gone"))
+        .user("statement", |user| user.inline("p", policy(&[json!("oops")])))
+        .user("document", |user| user.inline("p", json!("oops")));
+    let organization = organization(vec![account.build()]);
+    for (name, code) in [
+        ("boundary", "boundary-not-read"),
+        ("policy", "policy-not-read"),
+        ("group", "group-not-read"),
+        ("statement", "statement-not-evaluable"),
+        ("document", "policy-not-evaluable"),
+    ] {
+        assert_eq!(
+            ask(&user(name), SEND, QUEUE).to(&organization),
+            (ciem::model::Verdict::Unknown, code.to_owned())
+        );
+    }
+}
+
 fn under_scp(levels: serde_json::Value) -> ciem::access::aws::Organization {
     let account = AccountBuilder::new(PROD)
         .user("a", |user| user.inline("p", policy(&[allow("*", "*")])))

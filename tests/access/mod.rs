@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod conditions;
+mod corpora;
 mod elements;
 mod entitlements;
 mod layers;

@@ -246,6 +246,23 @@ fn w10_service_linked_and_reserved_roles_are_not_actionable() {
 }
 
 #[test]
+fn w10_a_resource_policy_still_binds_a_service_linked_role() {
+    let account = AccountBuilder::new(PROD)
+        .role_at(
+            "/aws-service-role/x.amazonaws.com/",
+            "Linked",
+            trust_service("x.amazonaws.com"),
+            |role| role.inline("p", policy(&[allow("sqs:*", "*")])),
+        )
+        .resource(queue(&[with(super::deny("sqs:DeleteQueue", "*"), json!({"Principal": "*"}))]));
+    let organization = organization(vec![account.build()]);
+    let linked = format!("arn:aws:iam::{PROD}:role/aws-service-role/x.amazonaws.com/Linked");
+    ask(&linked, "sqs:SendMessage", QUEUE).allowed(&organization);
+    ask(&linked, "sqs:DeleteQueue", QUEUE).denied(&organization, "explicit-deny");
+    ask(&user("nobody"), "sts:AssumeRole", &linked).unknown(&organization);
+}
+
+#[test]
 fn w12_pass_role_is_checked_on_the_roles_arn() {
     let organization = super::user_with(&[allow("iam:PassRole", "arn:aws:iam::111111111111:role/web-*")]);
     ask(&user("a"), "iam:PassRole", &role("web-1")).allowed(&organization);

@@ -101,3 +101,44 @@ fn question_marks_tell_lengths_apart() {
     ask(&user("a"), "ec2:StartInstances", &format!("{instance}*")).allowed(&short_only);
     ask(&user("a"), "ec2:StartInstances", &format!("{instance}abc*")).denied(&short_only, "explicit-deny");
 }
+
+#[test]
+fn control_policies_and_what_denies_leave_out_cut_the_question() {
+    let account = AccountBuilder::new(PROD).user("a", |user| {
+        user.inline(
+            "p",
+            policy(&[
+                allow("ec2:*", "*"),
+                json!({"Effect": "Deny", "NotAction": "ec2:S*", "Resource": "*"}),
+            ]),
+        )
+    });
+    let levels = json!([{"account": PROD, "levels": [{"id": "r-1", "policies": [policy(&[allow("*:*Instances", "*")])]}]}]);
+    let organization = super::from_input(json!({"accounts": [account.build()], "serviceControlPolicies": levels}));
+    ask(&user("a"), "*", "*").allowed(&organization);
+    ask(&user("a"), "ec2:R*", "*").denied(&organization, "explicit-deny");
+    ask(&user("a"), "ec2:S*Image", "*").denied(&organization, "service-control-policy");
+}
+
+#[test]
+fn taking_on_a_role_needs_its_trust_under_wildcards_too() {
+    let build = |trusted: &str| {
+        let account = AccountBuilder::new(PROD).user("a", |user| user.inline("p", policy(&[allow("sts:*", "*")])));
+        organization(vec![account.role("r", trust_aws(trusted), |role| role).build()])
+    };
+    ask(&user("a"), "sts:Assume*", "*").denied(&build("222222222222"), "trust-policy");
+    ask(&user("a"), "sts:Assume*", "*").allowed(&build(PROD));
+}
+
+#[test]
+fn thousands_of_roles_do_not_slow_a_question_down() {
+    let account = crate::support::generate::generate(7, 2_000, 20, 200);
+    let organization = organization(vec![account]);
+    let began = std::time::Instant::now();
+    let asked: Vec<Verdict> = ciem::access::Entitlements::identities(&organization)
+        .step_by(200)
+        .map(|identity| ask(&identity.key.id, "organizations:*", "*").of(&organization).verdict)
+        .collect();
+    assert!(asked.contains(&Verdict::Denied) && !asked.contains(&Verdict::Unknown), "{asked:?}");
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+}

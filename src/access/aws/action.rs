@@ -78,6 +78,14 @@ impl ActionPattern {
         })
     }
 
+    /// Every action.
+    pub const fn everything() -> Self {
+        Self {
+            service: Pattern::Anything,
+            name: Pattern::Anything,
+        }
+    }
+
     /// One action.
     pub fn exactly(action: &Action) -> Self {
         Self {

@@ -2,6 +2,7 @@
 //! semantics, taken from the IAM User Guide and the services' own guides; each module names those that it implements.
 
 mod action;
+mod answer;
 mod arn;
 mod build;
 mod condition;

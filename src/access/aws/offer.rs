@@ -18,17 +18,12 @@ pub struct Offer {
     pub action: Action,
 }
 
-const EVERYTHING: ActionPattern = ActionPattern {
-    service: Pattern::Anything,
-    name: Pattern::Anything,
-};
-
 /// Each service that is named whole by itself, and the rest together.
 pub fn offers(actions: &Scope<ActionSet>) -> Box<[Offer]> {
     let whole = |breadths: Vec<Breadth>| {
         Box::from([Offer {
             actions: breadths.into(),
-            action: EVERYTHING.point(),
+            action: ActionPattern::everything().point(),
         }])
     };
     let set = match actions {

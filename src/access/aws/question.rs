@@ -6,8 +6,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::action::{Action, ActionPattern};
+use super::answer::{hold_strictly, render, unknown};
 use super::arn::{Arn, is_account_id};
-use super::decide::{Evaluation, Hit, Outcome, Target, layer};
+use super::decide::{Evaluation, Outcome, Target};
 use super::document::Document;
 use super::organization::Organization;
 use super::pattern::Pattern;
@@ -17,7 +18,7 @@ use super::services;
 use super::subject::{Attached, Caller, CallerKind, Subject};
 use super::wildcard;
 use crate::access::formula::Formula;
-use crate::access::{Decision, LayerAnswer, Matching, Question};
+use crate::access::{Decision, Matching, Question};
 use crate::model::{IdentityKind, ReasonCode, Verdict};
 
 /// A question whose principal was found and whose parts were read.
@@ -90,12 +91,7 @@ impl Organization {
         };
         let mut decision = render(question, &outcome);
         // What was found is certain where nothing better (any) or worse (all) can be.
-        let certain = if question.matching == Matching::Any {
-            Verdict::Allowed
-        } else {
-            Verdict::Denied
-        };
-        if !exact && decision.verdict != certain {
+        if !exact && decision.verdict != wildcard::certain(question.matching) {
             decision.verdict = Verdict::Unknown;
             decision.reason_code = ReasonCode::new("wildcard-too-wide");
             "too many combinations of patterns to tell: ask about one action or resource".clone_into(&mut decision.reason);
@@ -271,92 +267,6 @@ fn policies(question: &Question, member: &'static str) -> Vec<Attached> {
         }
     };
     documents.iter().enumerate().map(attach).collect()
-}
-
-fn unknown(code: &'static str, reason: String) -> Decision {
-    Decision {
-        verdict: Verdict::Unknown,
-        reason_code: ReasonCode::new(code),
-        reason,
-        layers: Vec::new(),
-        residual: None,
-        unread_layers: Vec::new(),
-    }
-}
-
-/// An answer that an unread layer could change is unknown: a denial too, where a grant may stand in what was not read.
-fn hold_strictly(decision: &mut Decision) {
-    let unread = |name: &str| decision.unread_layers.iter().any(|own| own == name);
-    let changes = match (decision.verdict, decision.reason_code.as_str()) {
-        (Verdict::Allowed | Verdict::Conditional, _) => !decision.unread_layers.is_empty(),
-        (Verdict::Denied, "no-grant" | "permissions-boundary" | "session-policy") => unread(layer::RESOURCE),
-        _ => false,
-    };
-    if changes {
-        decision.verdict = Verdict::Unknown;
-        decision.reason_code = ReasonCode::new("layer-not-read");
-        decision.reason = format!(
-            "layers that were not read could change the answer: {}",
-            decision.unread_layers.join(", ")
-        );
-    }
-}
-
-/// The decision of an outcome.
-fn render(question: &Question, outcome: &Outcome<'_>) -> Decision {
-    let verdict = outcome.formula.verdict();
-    let residual = outcome.formula.residual();
-    Decision {
-        verdict,
-        reason_code: outcome.code.clone(),
-        reason: reason(question, outcome, verdict, residual.as_ref()),
-        layers: outcome.hits.iter().map(answer).collect(),
-        residual,
-        unread_layers: outcome.unread.iter().map(|&name| name.to_owned()).collect(),
-    }
-}
-
-fn answer(hit: &Hit<'_>) -> LayerAnswer {
-    LayerAnswer {
-        layer: hit.layer.to_owned(),
-        verdict: hit.verdict,
-        policy: hit.policy.map(|policy| policy.name.to_string()),
-        statement: hit.statement.map(|statement| statement.index),
-        sid: hit.statement.and_then(|statement| statement.sid.as_deref()).map(str::to_owned),
-    }
-}
-
-fn reason(question: &Question, outcome: &Outcome<'_>, verdict: Verdict, residual: Option<&crate::model::Residual>) -> String {
-    let place = |wanted: Verdict| {
-        outcome
-            .hits
-            .iter()
-            .find(|hit| hit.verdict == wanted)
-            .map_or_else(String::new, |hit| match (hit.policy, hit.statement) {
-                (Some(policy), Some(statement)) => format!(" by statement {} of {}", statement.index, policy.name),
-                (Some(policy), None) => format!(" by {}", policy.name),
-                _ => format!(" by the {} layer", hit.layer),
-            })
-    };
-    match (verdict, outcome.code.as_str()) {
-        (Verdict::Allowed, _) => format!("allowed{}", place(Verdict::Allowed)),
-        (Verdict::Conditional, _) => {
-            format!("allowed if {}", residual.map(crate::access::describe).unwrap_or_default())
-        }
-        (Verdict::Unknown, _) => format!(
-            "something that matters cannot be evaluated{}",
-            place(Verdict::Unknown).replace(" by ", ": ")
-        ),
-        (Verdict::Denied, "explicit-deny") => format!("denied{}", place(Verdict::Denied)),
-        (Verdict::Denied, "trust-policy") => format!("the trust policy of {} does not name the principal", question.resource),
-        (Verdict::Denied, "permissions-boundary") => "the permissions boundary does not allow it".to_owned(),
-        (Verdict::Denied, "session-policy") => "no session policy allows it".to_owned(),
-        (Verdict::Denied, "service-control-policy") => {
-            "a level of the account's path in the organization has no service control policy that allows it".to_owned()
-        }
-        (Verdict::Denied, "vpc-endpoint-policy") => "the policy of the VPC endpoint does not allow it".to_owned(),
-        (Verdict::Denied, _) => "no statement that was read allows it".to_owned(),
-    }
 }
 
 /// An outcome of nothing: no request of a wildcard could be placed.

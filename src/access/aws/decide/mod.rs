@@ -7,6 +7,7 @@ use self::resource::Granted;
 use super::action::Action;
 use super::condition::Leaf;
 use super::organization::Owned;
+use super::pattern::is_point;
 use super::request::Request;
 use super::statement::{Effect, Role, Statement};
 use super::subject::{Attached, CallerKind, Subject};
@@ -104,9 +105,19 @@ const TRUSTED: &[&str] = &[
     "setsourceidentity",
 ];
 
-/// Whether the trust policy of the role governs an action.
+/// The actions that a role's trust policy governs.
+pub fn assumptions() -> impl Iterator<Item = Action> {
+    TRUSTED.iter().map(|name| Action {
+        service: "sts".to_owned(),
+        name: (*name).to_owned(),
+    })
+}
+
+/// Whether the trust policy of the role governs an action; what begins like one of them, too.
 pub fn is_assumption(action: &Action) -> bool {
-    action.service == "sts" && TRUSTED.contains(&action.name.as_str())
+    let name = action.name.as_str();
+    let begins = if is_point(name) { "assume" } else { "assumerole" };
+    action.service == "sts" && (name.starts_with(begins) || TRUSTED.contains(&name))
 }
 
 impl<'a, 'r> Evaluation<'a, 'r> {
@@ -190,7 +201,7 @@ impl<'a, 'r> Evaluation<'a, 'r> {
         let code = match formula.verdict() {
             Verdict::Allowed => "grant",
             Verdict::Conditional => "condition-unresolved",
-            Verdict::Unknown => "not-evaluable",
+            Verdict::Unknown => self.unknown_code(),
             Verdict::Denied => {
                 let never = |formula: Formula<Leaf>| formula.simplified().is_false();
                 let by_resource = resource.any();
@@ -220,6 +231,23 @@ impl<'a, 'r> Evaluation<'a, 'r> {
             code: ReasonCode::new(code),
             hits: self.hits,
             unread,
+        }
+    }
+
+    /// What keeps the answer from being known: the first that was met.
+    fn unknown_code(&self) -> &'static str {
+        let Some(hit) = self.hits.iter().find(|hit| hit.verdict == Verdict::Unknown) else {
+            return "not-evaluable";
+        };
+        match (hit.layer, hit.policy, hit.statement) {
+            (_, _, Some(_)) => "statement-not-evaluable",
+            (_, Some(policy), None) if policy.document.is_some() => "policy-not-evaluable",
+            (layer::BOUNDARY, Some(_), None) => "boundary-not-read",
+            (_, Some(_), None) => "policy-not-read",
+            (layer::IDENTITY, None, None) => "group-not-read",
+            (layer::TRUST, None, None) => "role-not-found",
+            (layer::RESOURCE, None, None) => "resource-policy-not-read",
+            _ => "not-evaluable",
         }
     }
 
@@ -338,7 +366,22 @@ impl<'a, 'r> Evaluation<'a, 'r> {
 
     /// What the statements of identity-like policies allow and deny.
     fn statements(&mut self, name: &'static str, policies: &'a [Attached]) -> Sides {
-        self.gather(name, policies, |_| true)
+        let sides = self.gather(name, policies, |_| true);
+        if sides.allow.is_false() {
+            self.silent(name, policies);
+        }
+        sides
+    }
+
+    /// Notes that a layer allows nothing here.
+    fn silent(&mut self, name: &'static str, policies: &'a [Attached]) {
+        let policy = if let [single] = policies { Some(single) } else { None };
+        self.hits.push(Hit {
+            layer: name,
+            policy,
+            statement: None,
+            verdict: Verdict::Denied,
+        });
     }
 
     /// The same for statements of some effects.

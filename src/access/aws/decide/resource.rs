@@ -42,7 +42,11 @@ impl<'a> Evaluation<'a, '_> {
     /// The trust policy of the role that is assumed (W6).
     pub(super) fn trust(&mut self) -> Granted {
         if let Some(trust) = self.target.role.and_then(|role| role.trust.as_ref()) {
-            return self.named(layer::TRUST, trust, Role::Trust);
+            let granted = self.named(layer::TRUST, trust, Role::Trust);
+            if granted.any().is_false() {
+                self.silent(layer::TRUST, std::slice::from_ref(trust));
+            }
+            return granted;
         }
         self.hits.push(Hit {
             layer: layer::TRUST,
@@ -56,7 +60,12 @@ impl<'a> Evaluation<'a, '_> {
     /// The resource's own policy. Where another account asks and it was not read, what it grants is unknown.
     pub(super) fn resource_policy(&mut self) -> Granted {
         let mut granted = if let Some(policy) = self.target.owned.and_then(|owned| owned.policy.as_ref()) {
-            self.named(layer::RESOURCE, policy, Role::Resource)
+            let granted = self.named(layer::RESOURCE, policy, Role::Resource);
+            // In the same account a resource policy that is silent stops nobody.
+            if !self.same_account() && granted.any().is_false() {
+                self.silent(layer::RESOURCE, std::slice::from_ref(policy));
+            }
+            granted
         } else if self.same_account() {
             // A key whose policy was not read is taken to delegate to its account, as every key is made; the layer is listed as unread.
             Granted {
@@ -64,7 +73,7 @@ impl<'a> Evaluation<'a, '_> {
                 ..Granted::NONE
             }
         } else if self.request.action.service == "iam" {
-            // Nobody can be given another account's users and roles: IAM has no resource policies but trust.
+            // Nobody can be given another account's users and roles (W12): IAM has no resource policies but trust.
             Granted::NONE
         } else {
             self.hits.push(Hit {
