@@ -390,7 +390,7 @@ fn a_missing_snapshot_of_another_account_is_coverage_and_of_the_account_itself_a
     let error = run(&cluster.store, &cluster.catalogue, &request, None).unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("no snapshot of AWS {OWN} in the store: store: there is no file 'team/gone/snapshots/1.json.zst'")
+        format!("the store does not hold a snapshot of AWS {OWN}: store: there is no file 'team/gone/snapshots/1.json.zst'")
     );
 }
 
@@ -418,4 +418,36 @@ fn a_request_of_another_version_is_refused_and_one_in_a_file_is_the_same() {
     let result = run(&cluster.store, &cluster.catalogue, &request, None).unwrap();
     let text = serde_json::to_string(&result).unwrap();
     assert_eq!(serde_json::from_str::<RunResult>(&text).unwrap(), result);
+}
+
+/// A recorded organization that one CloudAccount stands for is one report.
+#[test]
+fn several_accounts_of_one_request_are_one_report() {
+    let mut cluster = Cluster::new();
+    let snapshots = |admins: &[&str]| [account(OWN, admins), account(OTHER, admins)];
+    let request = |cluster: &Cluster, admins: &[&str], hour| {
+        let mut request = cluster.request(&snapshots(admins), hour);
+        request.account.accounts.push(Account {
+            provider: Provider::Aws,
+            scope: OTHER.to_owned(),
+        });
+        request
+    };
+    let first = run(&cluster.store, &cluster.catalogue, &request(&cluster, &["deploy"], 0), None).unwrap();
+    cluster.report = Some(first.plan);
+    assert_eq!(names(&cluster.findings()).len(), 2, "one in each account");
+    assert_eq!(cluster.document().scope, format!("{OWN},{OTHER}"));
+    assert_eq!(cluster.document().identities["Role"], 2);
+    let second = run(
+        &cluster.store,
+        &cluster.catalogue,
+        &request(&cluster, &["deploy", "other"], 6),
+        None,
+    )
+    .unwrap();
+    assert_eq!(second.new.critical, 2);
+    assert_eq!(
+        (second.plan.document.delta.new, second.plan.document.delta.resolved),
+        (second.new.total(), 0)
+    );
 }
