@@ -241,12 +241,14 @@ impl<'a> World<'a> {
             .unwrap_or_default()
     }
 
-    /// Waits until exactly the listed chunks are there.
+    /// Waits until exactly the listed chunks of a report are there.
     pub async fn only_listed_chunks(&self, report: &AuditReport) -> Result<()> {
         let mut listed = Self::listed(report);
         listed.sort();
         eventually(PATIENCE, "only the listed chunks", async || {
-            let there: Vec<String> = self.chunk_versions().await?.into_keys().collect();
+            let own = ListParams::default().fields(&format!("spec.reportRef.name={}", report.name_any()));
+            let mut there: Vec<String> = self.chunks().list_metadata(&own).await?.items.iter().map(kube::ResourceExt::name_any).collect();
+            there.sort();
             ensure!(there == listed, "there are {there:?}, listed are {listed:?}");
             Ok(Some(()))
         })

@@ -240,8 +240,7 @@ fn gauge<'a>(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, series
     if series.peek().is_none() {
         return Ok(());
     }
-    let name = format!("ciem_{name}");
-    let mut metric = encoder.encode_descriptor(&name, help, None, MetricType::Gauge)?;
+    let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
     for (labels, value) in series {
         ConstGauge::new(value).encode(metric.encode_family(&labels)?)?;
     }
