@@ -1,4 +1,4 @@
-//! The local AWS endpoint: moto with what `e2e/aws/README-part.md` lists, as a process on loopback.
+//! The local AWS endpoint: moto with what `e2e/README.md` lists, as a process on loopback.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -134,7 +134,7 @@ impl AwsEndpoint {
     }
 
     /// Replaces the IAM content of the accounts in `accounts` (one account object or a list of them; the form is described
-    /// in `e2e/aws/README-part.md`) and says what was made. Refused input changes nothing.
+    /// in `e2e/README.md`) and says what was made. Refused input changes nothing.
     pub async fn seed(&self, accounts: &Value) -> Result<Value> {
         self.ask(Method::POST, "/_ciem/seed", Some(accounts)).await
     }
