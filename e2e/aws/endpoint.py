@@ -1,4 +1,4 @@
-"""The local AWS endpoint of the tests: moto's server on loopback, with what README-part.md lists put in.
+"""The local AWS endpoint of the tests: moto's server on loopback, with what ../README.md lists put in.
 
 endpoint.py [--port N] [--port-file FILE] [--seed FILE]… [--no-enforce] [--parent-pipe]
 """

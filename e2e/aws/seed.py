@@ -1,7 +1,7 @@
 """Fills accounts straight into moto's stores, from the JSON that GetAccountAuthorizationDetails answers.
 
 An account is replaced as a whole, and only when the whole input was understood. An entity goes to the account that its ARN
-names, so that a file with entities of several accounts fills several. README-part.md describes the members.
+names, so that a file with entities of several accounts fills several. ../README.md describes the members.
 """
 
 from __future__ import annotations

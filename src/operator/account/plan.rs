@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::outcome::{Collected, Ended, Failure};
 use crate::api::conditions::{self, NewCondition, Status, reason};
 use crate::api::{AccountCoverage, CloudAccount, CloudAccountStatus, Collection, RUN_NOW_ANNOTATION};
+use crate::model::AccountProvider;
 use crate::operator::cluster::{Note, shortened};
 use crate::operator::jobs::JobState;
 use crate::operator::supported;
@@ -174,7 +175,11 @@ impl Pass {
             missing_permissions: missing.clone(),
         });
         self.set(conditions::READY, Status::True, reason::SUCCEEDED, "the last collection succeeded");
-        self.set(conditions::CREDENTIALS_VALID, Status::True, reason::SUCCEEDED, "the cloud accepts the credentials");
+        if account.spec.provider == AccountProvider::Snapshot {
+            self.set(conditions::CREDENTIALS_VALID, Status::Unknown, reason::NOT_CONFIGURED, "a recorded snapshot needs no credentials");
+        } else {
+            self.set(conditions::CREDENTIALS_VALID, Status::True, reason::SUCCEEDED, "the cloud accepts the credentials");
+        }
         if missing.is_empty() {
             self.set(conditions::PERMISSIONS_SUFFICIENT, Status::True, reason::SUCCEEDED, "everything that was asked for could be read");
         } else {
