@@ -12,6 +12,10 @@ const NARROWER: &[(&str, &[&str])] = &[
     ("catalogue", &["model"]),
     ("snapshot", &["model"]),
     ("collect", &["model", "catalogue", "snapshot", "access", "graph", "audit", "change", "report"]),
+    (
+        "run",
+        &["model", "catalogue", "snapshot", "access", "graph", "audit", "change", "report", "store"],
+    ),
     ("api", &["model"]),
 ];
 /// Directories below these modules are one provider each, and never import each other.
