@@ -247,7 +247,14 @@ impl<'a> World<'a> {
         listed.sort();
         eventually(PATIENCE, "only the listed chunks", async || {
             let own = ListParams::default().fields(&format!("spec.reportRef.name={}", report.name_any()));
-            let mut there: Vec<String> = self.chunks().list_metadata(&own).await?.items.iter().map(kube::ResourceExt::name_any).collect();
+            let mut there: Vec<String> = self
+                .chunks()
+                .list_metadata(&own)
+                .await?
+                .items
+                .iter()
+                .map(kube::ResourceExt::name_any)
+                .collect();
             there.sort();
             ensure!(there == listed, "there are {there:?}, listed are {listed:?}");
             Ok(Some(()))

@@ -5,16 +5,42 @@ use std::process::Command;
 
 /// The rows of the table, in its order: a row imports only rows above it (and itself).
 const ROWS: &[&str] = &[
-    "model", "catalogue", "snapshot", "access", "graph", "audit", "change", "report", "store", "collect", "run", "api", "operator", "cli",
+    "model",
+    "catalogue",
+    "snapshot",
+    "access",
+    "graph",
+    "audit",
+    "change",
+    "report",
+    "store",
+    "collect",
+    "run",
+    "api",
+    "operator",
+    "cli",
 ];
 /// Rows that may use less than all above them.
 const NARROWER: &[(&str, &[&str])] = &[
     ("catalogue", &["model"]),
     ("snapshot", &["model"]),
-    ("collect", &["model", "catalogue", "snapshot", "access", "graph", "audit", "change", "report"]),
+    (
+        "collect",
+        &["model", "catalogue", "snapshot", "access", "graph", "audit", "change", "report"],
+    ),
     (
         "run",
-        &["model", "catalogue", "snapshot", "access", "graph", "audit", "change", "report", "store"],
+        &[
+            "model",
+            "catalogue",
+            "snapshot",
+            "access",
+            "graph",
+            "audit",
+            "change",
+            "report",
+            "store",
+        ],
     ),
     ("api", &["model"]),
 ];
@@ -53,7 +79,10 @@ fn crate_paths(text: &str) -> Vec<(String, Option<String>)> {
                     ',' if depth == 1 => start = true,
                     c if start && c.is_alphabetic() => {
                         let first = word(&list[index..]);
-                        let second = list[index + first.len()..].strip_prefix("::").map(word).filter(|second| !second.is_empty());
+                        let second = list[index + first.len()..]
+                            .strip_prefix("::")
+                            .map(word)
+                            .filter(|second| !second.is_empty());
                         found.push((first, second));
                         start = false;
                     }
@@ -101,7 +130,11 @@ fn imports_follow_the_table() {
             }
             let provider = (PROVIDER_PARENTS.contains(&row) && parts.len() > 1).then(|| parts[1].trim_end_matches(".rs"));
             if let (Some(own), Some(inner)) = (provider, &inner) {
-                if PROVIDERS.contains(&own) && PROVIDER_PARENTS.contains(&module.as_str()) && PROVIDERS.contains(&inner.as_str()) && inner != own {
+                if PROVIDERS.contains(&own)
+                    && PROVIDER_PARENTS.contains(&module.as_str())
+                    && PROVIDERS.contains(&inner.as_str())
+                    && inner != own
+                {
                     wrong.push(format!("src/{}: crate::{module}::{inner}", relative.display()));
                 }
             }
@@ -114,7 +147,15 @@ fn imports_follow_the_table() {
 fn the_reader_of_imports_sees_all_forms() {
     let found = crate_paths("use crate::{model::Finding, snapshot::{aws, Snapshot}, graph};\nlet x = crate::access::aws::f();");
     let found: Vec<(&str, Option<&str>)> = found.iter().map(|(a, b)| (a.as_str(), b.as_deref())).collect();
-    assert_eq!(found, [("model", Some("Finding")), ("snapshot", None), ("graph", None), ("access", Some("aws"))]);
+    assert_eq!(
+        found,
+        [
+            ("model", Some("Finding")),
+            ("snapshot", None),
+            ("graph", None),
+            ("access", Some("aws"))
+        ]
+    );
 }
 
 /// `cargo tree` of one lane: crate names.
@@ -127,13 +168,18 @@ fn tree(arguments: &[&str]) -> Vec<String> {
         .unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let text = String::from_utf8(out.stdout).unwrap();
-    text.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+    text.lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
 fn the_core_pulls_in_no_cluster_cloud_async_or_http_crate() {
     let shell = |name: &str| {
-        ["kube", "hyper", "aws-", "azure", "gcp_auth", "google-cloud", "rustls", "openssl"].iter().any(|prefix| name.starts_with(prefix))
+        ["kube", "hyper", "aws-", "azure", "gcp_auth", "google-cloud", "rustls", "openssl"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
             || ["k8s-openapi", "tokio", "reqwest", "axum", "object_store", "futures"].contains(&name)
     };
     let core = tree(&["--no-default-features"]);
@@ -146,6 +192,9 @@ fn the_core_pulls_in_no_cluster_cloud_async_or_http_crate() {
 fn one_provider_of_cryptography() {
     let all = tree(&["--all-features"]);
     assert!(all.iter().any(|name| name == "aws-lc-rs"), "the tree was not read");
-    let wrong: Vec<&String> = all.iter().filter(|name| ["ring", "openssl", "openssl-sys", "native-tls"].contains(&name.as_str())).collect();
+    let wrong: Vec<&String> = all
+        .iter()
+        .filter(|name| ["ring", "openssl", "openssl-sys", "native-tls"].contains(&name.as_str()))
+        .collect();
     assert!(wrong.is_empty(), "a second provider of cryptography: {wrong:?}");
 }

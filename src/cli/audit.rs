@@ -41,16 +41,27 @@ pub struct Arguments {
 
 /// Audits and prints.
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let policy = arguments.policy.as_deref().map(input::policy).transpose()?.unwrap_or_else(AuditPolicySpec::default);
+    let policy = arguments
+        .policy
+        .as_deref()
+        .map(input::policy)
+        .transpose()?
+        .unwrap_or_else(AuditPolicySpec::default);
     let unsupported = run::unsupported(&policy);
     if !unsupported.is_empty() {
-        return Err(anyhow!("this version does not do {} of an AuditPolicy yet: leave it out", unsupported.join(", "))).or_exit(Exit::Malformed);
+        return Err(anyhow!(
+            "this version does not do {} of an AuditPolicy yet: leave it out",
+            unsupported.join(", ")
+        ))
+        .or_exit(Exit::Malformed);
     }
     let previous = match &arguments.previous {
         None => None,
         Some(path) => {
             let bytes = input::bytes(path)?;
-            let document = AuditDocument::parse(&bytes).map_err(|error| anyhow!("'{}': {error}", display(path))).or_exit(Exit::Malformed)?;
+            let document = AuditDocument::parse(&bytes)
+                .map_err(|error| anyhow!("'{}': {error}", display(path)))
+                .or_exit(Exit::Malformed)?;
             Some(document.findings)
         }
     };
@@ -58,13 +69,39 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let now = input::now(arguments.now, &snapshots);
     let catalogue = Catalogue::load().or_exit(Exit::Internal)?;
     for problem in audit::policy_problems(&catalogue, &policy) {
-        arguments.output.note(&format!("ciem: the policy's spec.{}: '{}': {}", problem.place, problem.value, problem.reason));
+        arguments.output.note(&format!(
+            "ciem: the policy's spec.{}: '{}': {}",
+            problem.place, problem.value, problem.reason
+        ));
     }
-    let inputs = Inputs { snapshots: &snapshots, policy: &policy, catalogue: &catalogue, previous: previous.as_deref(), now };
+    let inputs = Inputs {
+        snapshots: &snapshots,
+        policy: &policy,
+        catalogue: &catalogue,
+        previous: previous.as_deref(),
+        now,
+    };
     let document = run::execute(&inputs, &[]).document();
     let style = arguments.output.style();
-    let text = document.render(arguments.format, Style { width: style.width, color: style.color }).or_exit(Exit::Internal)?;
+    let text = document
+        .render(
+            arguments.format,
+            Style {
+                width: style.width,
+                color: style.color,
+            },
+        )
+        .or_exit(Exit::Internal)?;
     arguments.output.write(&text)?;
-    let failed = |limit: Severity| document.findings.iter().any(|finding| finding.state == FindingState::Open && finding.severity >= limit);
-    Ok(if arguments.fail_on.is_some_and(failed) { Exit::Negative } else { Exit::Success })
+    let failed = |limit: Severity| {
+        document
+            .findings
+            .iter()
+            .any(|finding| finding.state == FindingState::Open && finding.severity >= limit)
+    };
+    Ok(if arguments.fail_on.is_some_and(failed) {
+        Exit::Negative
+    } else {
+        Exit::Success
+    })
 }

@@ -115,7 +115,9 @@ fn question(arguments: &Arguments) -> Result<Question, Failure> {
     if !arguments.session_policies.is_empty() {
         let mut documents = Vec::new();
         for path in &arguments.session_policies {
-            let text = String::from_utf8(input::bytes(path)?).map_err(|_| anyhow!("'{}' is not UTF-8", display(path))).or_exit(Exit::Malformed)?;
+            let text = String::from_utf8(input::bytes(path)?)
+                .map_err(|_| anyhow!("'{}' is not UTF-8", display(path)))
+                .or_exit(Exit::Malformed)?;
             // As text: the engine's parser sees duplicate keys and names what it cannot evaluate.
             documents.push(serde_json::Value::String(text));
         }
@@ -140,7 +142,13 @@ fn question(arguments: &Arguments) -> Result<Question, Failure> {
 
 /// The answer for people: verdict first, then what each layer said.
 fn table(question: &Question, decision: &Decision) -> String {
-    let mut text = format!("{} {} on {}: {}\n", question.principal, question.action, question.resource, verdict(decision.verdict));
+    let mut text = format!(
+        "{} {} on {}: {}\n",
+        question.principal,
+        question.action,
+        question.resource,
+        verdict(decision.verdict)
+    );
     text += &format!("  why: {} ({})\n", decision.reason, decision.reason_code.as_str());
     if let Some(residual) = &decision.residual {
         text += &format!("  if: {}\n", sentence(residual));

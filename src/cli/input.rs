@@ -41,7 +41,8 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     } else {
         std::fs::read(path)
     };
-    read.with_context(|| format!("failed to read '{}'", display(path))).or_exit(Exit::Unreadable)
+    read.with_context(|| format!("failed to read '{}'", display(path)))
+        .or_exit(Exit::Unreadable)
 }
 
 /// An AuditPolicy manifest, as kubectl takes it.
@@ -57,16 +58,27 @@ struct Manifest {
 pub fn policy(path: &Path) -> Result<AuditPolicySpec, Failure> {
     let name = display(path);
     let bytes = bytes(path)?;
-    let manifest: Manifest = serde_saphyr::from_slice(&bytes).with_context(|| format!("'{name}' is no AuditPolicy manifest")).or_exit(Exit::Malformed)?;
+    let manifest: Manifest = serde_saphyr::from_slice(&bytes)
+        .with_context(|| format!("'{name}' is no AuditPolicy manifest"))
+        .or_exit(Exit::Malformed)?;
     if manifest.kind != "AuditPolicy" || !manifest.api_version.starts_with("ciem.dev/") {
-        let error = anyhow!("'{name}' holds {} {}, an AuditPolicy of ciem.dev is needed", manifest.api_version, manifest.kind);
+        let error = anyhow!(
+            "'{name}' holds {} {}, an AuditPolicy of ciem.dev is needed",
+            manifest.api_version,
+            manifest.kind
+        );
         return Err(error).or_exit(Exit::Malformed);
     }
     Ok(manifest.spec)
 }
 
 /// The time of the question: `--now`, else the latest collection time, else the present.
-#[expect(clippy::disallowed_methods, reason = "the command line is where the present enters (command-line.md, `--now`)")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line is where the present enters (command-line.md, `--now`)"
+)]
 pub fn now(given: Option<Timestamp>, snapshots: &[Snapshot]) -> Timestamp {
-    given.or_else(|| snapshots.iter().filter_map(|snapshot| snapshot.collected_at).max()).unwrap_or_else(Timestamp::now)
+    given
+        .or_else(|| snapshots.iter().filter_map(|snapshot| snapshot.collected_at).max())
+        .unwrap_or_else(Timestamp::now)
 }

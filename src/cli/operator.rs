@@ -60,7 +60,11 @@ enum LogFormat {
 /// Runs the controllers.
 pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
     logs(arguments.log_format);
-    let ambient = if arguments.ambient_namespaces.is_empty() { vec![arguments.namespace] } else { arguments.ambient_namespaces };
+    let ambient = if arguments.ambient_namespaces.is_empty() {
+        vec![arguments.namespace]
+    } else {
+        arguments.ambient_namespaces
+    };
     let settings = Settings {
         http_address: arguments.http_address,
         store: arguments.store,
@@ -73,7 +77,11 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
         aws_endpoint: arguments.aws_endpoint,
         instance: arguments.instance,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("failed to start the runtime").or_exit(Exit::Internal)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("failed to start the runtime")
+        .or_exit(Exit::Internal)?;
     runtime.block_on(crate::operator::run(settings)).or_exit(Exit::Unreachable)?;
     // Jobs that were cut may still sit in blocking calls: the process does not wait for them.
     runtime.shutdown_timeout(Duration::from_secs(5));
@@ -81,7 +89,8 @@ pub fn run(arguments: Arguments) -> Result<Exit, Failure> {
 }
 
 fn logs(format: LogFormat) {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,kube_client=warn"));
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,kube_client=warn"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Json => builder.json().flatten_event(true).init(),

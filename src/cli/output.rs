@@ -38,7 +38,9 @@ impl OutputArguments {
     /// Writes a result whole; a reader that has gone is no error.
     pub fn write(&self, text: &str) -> Result<(), Failure> {
         if let Some(path) = &self.out {
-            return std::fs::write(path, text).with_context(|| format!("failed to write '{}'", path.display())).or_exit(Exit::Unreadable);
+            return std::fs::write(path, text)
+                .with_context(|| format!("failed to write '{}'", path.display()))
+                .or_exit(Exit::Unreadable);
         }
         let mut out = std::io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -60,7 +62,10 @@ impl OutputArguments {
     pub fn style(&self) -> Style {
         let terminal = self.out.is_none() && std::io::stdout().is_terminal();
         let width = std::env::var_os("COLUMNS").and_then(|value| value.to_str()?.parse().ok());
-        Style { width: width.or_else(|| terminal.then(comfy_table_width).flatten()), color: terminal && !self.no_color }
+        Style {
+            width: width.or_else(|| terminal.then(comfy_table_width).flatten()),
+            color: terminal && !self.no_color,
+        }
     }
 }
 
@@ -71,5 +76,9 @@ fn comfy_table_width() -> Option<u16> {
 
 /// Name of an input for messages: `-` is standard input.
 pub fn display(path: &Path) -> String {
-    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+    if path == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    }
 }

@@ -31,12 +31,19 @@ pub fn rules(arguments: &RulesArguments) -> Result<Exit, Failure> {
     let catalogue = Catalogue::load().or_exit(Exit::Internal)?;
     let wanted = |rule: &&Rule| {
         arguments.framework.as_ref().is_none_or(|framework| {
-            rule.references.iter().any(|reference| reference.strip_prefix(framework.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+            rule.references.iter().any(|reference| {
+                reference
+                    .strip_prefix(framework.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
         })
     };
     let rules: Vec<&Rule> = catalogue.rules().iter().filter(wanted).collect();
     let text = match arguments.format {
-        Format::Table => rules.iter().map(|rule| format!("{:<12} {:<9} {}\n", rule.id, rule.severity.as_str(), rule.title)).collect(),
+        Format::Table => rules
+            .iter()
+            .map(|rule| format!("{:<12} {:<9} {}\n", rule.id, rule.severity.as_str(), rule.title))
+            .collect(),
         Format::Json => serde_json::to_string_pretty(&rules).or_exit(Exit::Internal)? + "\n",
         Format::Yaml => serde_saphyr::to_string(&rules).or_exit(Exit::Internal)?,
     };
@@ -89,6 +96,8 @@ pub fn schema(arguments: &SchemaArguments) -> Result<Exit, Failure> {
         Schema::Chunk => schemars::schema_for!(crate::model::ChunkDocument).to_value(),
         Schema::Decision => schemars::schema_for!(crate::access::Decision).to_value(),
     };
-    arguments.output.write(&(serde_json::to_string_pretty(&schema).or_exit(Exit::Internal)? + "\n"))?;
+    arguments
+        .output
+        .write(&(serde_json::to_string_pretty(&schema).or_exit(Exit::Internal)? + "\n"))?;
     Ok(Exit::Success)
 }

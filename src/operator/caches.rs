@@ -22,7 +22,9 @@ pub struct Filled {
 impl Filled {
     /// So many caches are to be filled.
     pub fn new(caches: u32) -> Self {
-        Self { missing: watch::Sender::new(caches) }
+        Self {
+            missing: watch::Sender::new(caches),
+        }
     }
 
     /// One more is; called once for each cache.
@@ -55,7 +57,10 @@ where
     K: Resource<DynamicType = ()> + Clone + 'static,
 {
     let state = store.state();
-    let found = state.iter().filter_map(|guarded| guarded.0.as_ref().ok()).filter(|object| wanted(object));
+    let found = state
+        .iter()
+        .filter_map(|guarded| guarded.0.as_ref().ok())
+        .filter(|object| wanted(object));
     let mut objects: Vec<Arc<K>> = found.cloned().map(Arc::new).collect();
     objects.sort_by_cached_key(|object| (object.namespace(), object.name_any()));
     objects
@@ -85,6 +90,8 @@ impl Caches {
     /// The policies of a namespace, as references to reconcile.
     pub fn policies_in(&self, namespace: &str) -> Vec<ObjectRef<Guarded<AuditPolicy>>> {
         let own = good(&self.policies, |policy| policy.namespace().as_deref() == Some(namespace));
-        own.iter().map(|policy| ObjectRef::new(&policy.name_any()).within(namespace)).collect()
+        own.iter()
+            .map(|policy| ObjectRef::new(&policy.name_any()).within(namespace))
+            .collect()
     }
 }

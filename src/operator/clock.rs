@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 
 /// The present.
-#[expect(clippy::disallowed_methods, reason = "the one clock of the operator; everything else takes time as an argument")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one clock of the operator; everything else takes time as an argument"
+)]
 pub fn now() -> Timestamp {
     Timestamp::now()
 }

@@ -68,7 +68,10 @@ impl ClusterError {
 pub async fn bounded<T>(what: impl Into<String>, call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, ClusterError> {
     match tokio::time::timeout(TIMEOUT, call).await {
         Err(_) => Err(ClusterError::Timeout { what: what.into() }),
-        Ok(Err(source)) => Err(ClusterError::Api { what: what.into(), source: Box::new(source) }),
+        Ok(Err(source)) => Err(ClusterError::Api {
+            what: what.into(),
+            source: Box::new(source),
+        }),
         Ok(Ok(value)) => Ok(value),
     }
 }
@@ -86,7 +89,11 @@ where
         "status": to_value(status),
     });
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
-    bounded(format!("write the status of {} '{name}'", K::kind(&())), api.patch_status(&name, &parameters, &Patch::Apply(&body))).await
+    bounded(
+        format!("write the status of {} '{name}'", K::kind(&())),
+        api.patch_status(&name, &parameters, &Patch::Apply(&body)),
+    )
+    .await
 }
 
 /// JSON of a status; our status types have string keys only, so that this does not fail.
@@ -99,7 +106,13 @@ pub async fn delete<K>(api: &Api<K>, name: &str, uid: Option<String>) -> Result<
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
 {
-    let parameters = DeleteParams { preconditions: Some(Preconditions { uid, resource_version: None }), ..DeleteParams::background() };
+    let parameters = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid,
+            resource_version: None,
+        }),
+        ..DeleteParams::background()
+    };
     match bounded(format!("delete {} '{name}'", K::kind(&())), api.delete(name, &parameters)).await {
         Ok(_) => Ok(()),
         Err(error) if error.is_not_found() => Ok(()),
@@ -109,7 +122,10 @@ where
 
 /// The owner reference of a child in the same namespace.
 pub fn owned_by<K: Resource<DynamicType = ()>>(owner: &K) -> Option<OwnerReference> {
-    owner.controller_owner_ref(&()).map(|reference| OwnerReference { block_owner_deletion: None, ..reference })
+    owner.controller_owner_ref(&()).map(|reference| OwnerReference {
+        block_owner_deletion: None,
+        ..reference
+    })
 }
 
 /// One Event.
@@ -135,7 +151,13 @@ pub struct Notes {
 impl Notes {
     /// `instance` tells operators apart, e.g. the pod's name.
     pub fn new(client: Client, instance: Option<String>) -> Self {
-        Self { client, reporter: Reporter { controller: "ciem.dev/operator".to_owned(), instance } }
+        Self {
+            client,
+            reporter: Reporter {
+                controller: "ciem.dev/operator".to_owned(),
+                instance,
+            },
+        }
     }
 
     /// Publishes one Event about an object.

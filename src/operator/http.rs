@@ -58,12 +58,20 @@ pub struct Endpoints {
 
 /// The routes.
 pub fn router(endpoints: Endpoints) -> Router {
-    Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(readyz)).route("/metrics", get(metrics)).with_state(endpoints)
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .with_state(endpoints)
 }
 
 async fn readyz(State(endpoints): State<Endpoints>) -> (StatusCode, String) {
     let missing = endpoints.readiness.missing();
-    if missing.is_empty() { (StatusCode::OK, "ok\n".to_owned()) } else { (StatusCode::SERVICE_UNAVAILABLE, missing.join("\n") + "\n") }
+    if missing.is_empty() {
+        (StatusCode::OK, "ok\n".to_owned())
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, missing.join("\n") + "\n")
+    }
 }
 
 /// OpenMetrics, unless the client accepts only the older text format (promtool's linter, old agents).
@@ -73,12 +81,19 @@ async fn metrics(State(endpoints): State<Endpoints>, headers: HeaderMap) -> Resp
     };
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("*/*");
     let only_text = accept.contains("text/plain") && !accept.contains("application/openmetrics-text");
-    if only_text { ([(header::CONTENT_TYPE, TEXT)], as_text(&body)).into_response() } else { ([(header::CONTENT_TYPE, OPEN_METRICS)], body).into_response() }
+    if only_text {
+        ([(header::CONTENT_TYPE, TEXT)], as_text(&body)).into_response()
+    } else {
+        ([(header::CONTENT_TYPE, OPEN_METRICS)], body).into_response()
+    }
 }
 
 /// The same series in the text format 0.0.4: a counter's family carries the suffix of its samples there, and there is no end mark.
 fn as_text(body: &str) -> String {
-    let counters: Vec<&str> = body.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter")).collect();
+    let counters: Vec<&str> = body
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter"))
+        .collect();
     let mut text = String::with_capacity(body.len());
     for line in body.lines() {
         if line == "# EOF" || line.starts_with("# UNIT ") {
@@ -115,7 +130,12 @@ mod tests {
 
     #[test]
     fn the_text_format_names_counters_by_their_samples() {
-        let text = as_text("# HELP ciem_runs Runs.\n# TYPE ciem_runs counter\nciem_runs_total{a=\"b\"} 1\n# HELP ciem_x X.\n# TYPE ciem_x gauge\nciem_x 2\n# EOF\n");
-        assert_eq!(text, "# HELP ciem_runs_total Runs.\n# TYPE ciem_runs_total counter\nciem_runs_total{a=\"b\"} 1\n# HELP ciem_x X.\n# TYPE ciem_x gauge\nciem_x 2\n");
+        let text = as_text(
+            "# HELP ciem_runs Runs.\n# TYPE ciem_runs counter\nciem_runs_total{a=\"b\"} 1\n# HELP ciem_x X.\n# TYPE ciem_x gauge\nciem_x 2\n# EOF\n",
+        );
+        assert_eq!(
+            text,
+            "# HELP ciem_runs_total Runs.\n# TYPE ciem_runs_total counter\nciem_runs_total{a=\"b\"} 1\n# HELP ciem_x X.\n# TYPE ciem_x gauge\nciem_x 2\n"
+        );
     }
 }

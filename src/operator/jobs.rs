@@ -60,7 +60,12 @@ where
         while running.try_join_next().is_some() {}
         running.spawn(async move {
             // A panic of the work ends here as well: the key is freed, and the reconciler starts it again with its back-off.
-            let mut guard = Freed { key: key.clone(), state: state.clone(), wake, ended: false };
+            let mut guard = Freed {
+                key: key.clone(),
+                state: state.clone(),
+                wake,
+                ended: false,
+            };
             let Ok(_place) = places.acquire_owned().await else { return };
             let outcome = work.await;
             lock(&state).insert(key, Some(outcome));
@@ -141,7 +146,10 @@ mod tests {
         assert!(jobs.start("a", async { 7 }));
         assert!(!jobs.start("a", async { 8 }));
         until(|| woken.load(Ordering::SeqCst) == 1).await;
-        assert!(!jobs.start("a", async { 9 }), "an outcome that is not settled must not be overwritten");
+        assert!(
+            !jobs.start("a", async { 9 }),
+            "an outcome that is not settled must not be overwritten"
+        );
         assert_eq!(jobs.state(&"a"), JobState::Ended(7));
         assert_eq!(jobs.state(&"a"), JobState::Ended(7));
         jobs.settle(&"a");

@@ -44,7 +44,12 @@ impl Memory {
         let mut pairs = lock(&self.pairs);
         let memory = pairs.entry(pair.clone()).or_default();
         match &ended.result {
-            Ok(_) => *memory = PairMemory { last: Some(ended.evaluated.clone()), failed: None },
+            Ok(_) => {
+                *memory = PairMemory {
+                    last: Some(ended.evaluated.clone()),
+                    failed: None,
+                }
+            }
             Err(failure) => {
                 let wait = SignedDuration::try_from(retry).unwrap_or(SignedDuration::ZERO);
                 memory.failed = clock::now().saturating_add(wait).ok().map(|retry| (failure.clone(), retry));

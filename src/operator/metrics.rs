@@ -8,11 +8,11 @@ use std::time::Duration;
 use kube::ResourceExt as _;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::caches::Caches;
@@ -77,9 +77,22 @@ impl Metrics {
         {
             let mut registry = metrics.registry();
             registry.register("audit_runs", "Audits of an account by a policy, by result", metrics.audits.clone());
-            registry.register_with_unit("audit_duration", "How long an audit took", Unit::Seconds, metrics.audit_seconds.clone());
-            registry.register("report_writes", "Writes of report statuses, and runs that needed none", metrics.report_writes.clone());
-            registry.register("findings_changed", "Findings that appeared or were resolved", metrics.findings_changed.clone());
+            registry.register_with_unit(
+                "audit_duration",
+                "How long an audit took",
+                Unit::Seconds,
+                metrics.audit_seconds.clone(),
+            );
+            registry.register(
+                "report_writes",
+                "Writes of report statuses, and runs that needed none",
+                metrics.report_writes.clone(),
+            );
+            registry.register(
+                "findings_changed",
+                "Findings that appeared or were resolved",
+                metrics.findings_changed.clone(),
+            );
             registry.register("cloud_api_requests", "Calls made to clouds", metrics.cloud_requests.clone());
             registry.register("reconcile", "Passes of the controllers, by result", metrics.reconciles.clone());
             registry.register_collector(Box::new(Objects { caches }));
@@ -100,27 +113,39 @@ impl Metrics {
 
     /// Counts calls to a cloud.
     pub fn cloud_calls(&self, provider: &'static str, calls: u32) {
-        self.cloud_requests.get_or_create(&ProviderLabels { provider }).inc_by(u64::from(calls));
+        self.cloud_requests
+            .get_or_create(&ProviderLabels { provider })
+            .inc_by(u64::from(calls));
     }
 
     /// Counts an audit that ended.
     pub fn audit_ended(&self, pair: &Pair, ended: &Ended) {
         let result = if ended.result.is_ok() { "success" } else { "error" };
-        let labels = AuditLabels { account: pair.account.path(), policy: pair.policy.path(), result };
+        let labels = AuditLabels {
+            account: pair.account.path(),
+            policy: pair.policy.path(),
+            result,
+        };
         self.audits.get_or_create(&labels).inc();
     }
 
     /// Notes how long the run itself took.
     pub fn audit_took(&self, provider: &'static str, took: Duration) {
-        self.audit_seconds.get_or_create(&ProviderLabels { provider }).observe(took.as_secs_f64());
+        self.audit_seconds
+            .get_or_create(&ProviderLabels { provider })
+            .observe(took.as_secs_f64());
     }
 
     /// Counts a report that was written, or needed no write.
     pub fn report_written(&self, written: bool, delta: &Delta) {
         let outcome = if written { "written" } else { "unchanged" };
         self.report_writes.get_or_create(&OutcomeLabels { outcome }).inc();
-        self.findings_changed.get_or_create(&ChangeLabels { change: "new" }).inc_by(u64::from(delta.new));
-        self.findings_changed.get_or_create(&ChangeLabels { change: "resolved" }).inc_by(u64::from(delta.resolved));
+        self.findings_changed
+            .get_or_create(&ChangeLabels { change: "new" })
+            .inc_by(u64::from(delta.new));
+        self.findings_changed
+            .get_or_create(&ChangeLabels { change: "resolved" })
+            .inc_by(u64::from(delta.resolved));
     }
 
     /// Counts a report that could not be written.
@@ -137,7 +162,11 @@ impl Metrics {
     /// Removes the counters of a pair whose account or policy is gone.
     pub fn forget(&self, pair: &Pair) {
         for result in ["success", "error"] {
-            self.audits.remove(&AuditLabels { account: pair.account.path(), policy: pair.policy.path(), result });
+            self.audits.remove(&AuditLabels {
+                account: pair.account.path(),
+                policy: pair.policy.path(),
+                result,
+            });
         }
     }
 }
@@ -172,15 +201,31 @@ impl Objects {
             vec![("account", path.into()), ("provider", account.spec.provider.as_str().into())]
         };
         let ready = accounts.iter().map(|account| {
-            let ready = account.status.as_ref().is_some_and(|status| conditions::is_true(&status.conditions, conditions::READY));
+            let ready = account
+                .status
+                .as_ref()
+                .is_some_and(|status| conditions::is_true(&status.conditions, conditions::READY));
             (labels(account), f64::from(u8::from(ready)))
         });
-        gauge(encoder, "account_ready", "Whether the last collection of an account succeeded", ready)?;
+        gauge(
+            encoder,
+            "account_ready",
+            "Whether the last collection of an account succeeded",
+            ready,
+        )?;
         let missing = accounts.iter().map(|account| {
             let coverage = account.status.as_ref().and_then(|status| status.coverage.as_ref());
-            (labels(account), coverage.map_or(0.0, |coverage| count(coverage.missing_permissions.len())))
+            (
+                labels(account),
+                coverage.map_or(0.0, |coverage| count(coverage.missing_permissions.len())),
+            )
         });
-        gauge(encoder, "account_permissions_missing", "Read permissions that an account refuses", missing)
+        gauge(
+            encoder,
+            "account_permissions_missing",
+            "Read permissions that an account refuses",
+            missing,
+        )
     }
 
     fn reports(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -196,7 +241,11 @@ impl Objects {
         let findings = reports.iter().filter(|report| report.status.is_some()).flat_map(|report| {
             let (status, own) = (status(report), labels(report));
             let provider = status.provider.map_or("unknown", crate::model::Provider::as_str);
-            let states = [("open", status.counts.open), ("exempted", status.counts.exempted), ("unverified", status.counts.unverified)];
+            let states = [
+                ("open", status.counts.open),
+                ("exempted", status.counts.exempted),
+                ("unverified", status.counts.unverified),
+            ];
             let mut series = Vec::new();
             for (state, counts) in states {
                 for severity in Severity::WORST_FIRST {
@@ -215,19 +264,40 @@ impl Objects {
 
         type Read = fn(&super::policy::HeadStatus) -> Option<f64>;
         let gauges: [(&str, &str, Read); 6] = [
-            ("audit_last_attempt_timestamp_seconds", "Start of the last audit", |status| status.last_run_time.map(seconds)),
-            ("audit_last_success_timestamp_seconds", "Start of the last audit that read everything", |status| status.last_successful_run_time.map(seconds)),
-            ("audit_next_run_timestamp_seconds", "When the next audit is due", |status| status.next_run_time.map(seconds)),
-            ("report_chunks", "Chunks of a report", |status| Some(count(status.manifest.chunks.len()))),
+            ("audit_last_attempt_timestamp_seconds", "Start of the last audit", |status| {
+                status.last_run_time.map(seconds)
+            }),
+            (
+                "audit_last_success_timestamp_seconds",
+                "Start of the last audit that read everything",
+                |status| status.last_successful_run_time.map(seconds),
+            ),
+            ("audit_next_run_timestamp_seconds", "When the next audit is due", |status| {
+                status.next_run_time.map(seconds)
+            }),
+            ("report_chunks", "Chunks of a report", |status| {
+                Some(count(status.manifest.chunks.len()))
+            }),
             ("report_bytes", "Bytes of findings in the chunks of a report", |status| {
                 Some(status.manifest.chunks.iter().map(|chunk| f64::from(chunk.bytes)).sum())
             }),
-            ("report_dropped_findings", "Findings that are counted but in no chunk, to bound the report's size", |status| {
-                Some(status.truncation.as_ref().map_or(0.0, |truncation| f64::from(truncation.findings_dropped.total())))
-            }),
+            (
+                "report_dropped_findings",
+                "Findings that are counted but in no chunk, to bound the report's size",
+                |status| {
+                    Some(
+                        status
+                            .truncation
+                            .as_ref()
+                            .map_or(0.0, |truncation| f64::from(truncation.findings_dropped.total())),
+                    )
+                },
+            ),
         ];
         for (name, help, read) in gauges {
-            let series = reports.iter().filter_map(|report| Some((labels(report), read(report.status.as_ref()?)?)));
+            let series = reports
+                .iter()
+                .filter_map(|report| Some((labels(report), read(report.status.as_ref()?)?)));
             gauge(encoder, name, help, series)?;
         }
         Ok(())
@@ -235,7 +305,12 @@ impl Objects {
 }
 
 /// One gauge with its series; none at all where there is no series.
-fn gauge<'a>(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, series: impl IntoIterator<Item = (Labels<'a>, f64)>) -> fmt::Result {
+fn gauge<'a>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    series: impl IntoIterator<Item = (Labels<'a>, f64)>,
+) -> fmt::Result {
     let mut series = series.into_iter().peekable();
     if series.peek().is_none() {
         return Ok(());
@@ -252,7 +327,10 @@ fn count(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are exact in a double for longer than the calendar goes")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "seconds since 1970 are exact in a double for longer than the calendar goes"
+)]
 fn seconds(time: jiff::Timestamp) -> f64 {
     time.as_second() as f64
 }

@@ -40,7 +40,11 @@ impl ObjectKey {
     /// The key of an object that was read from the API server.
     pub fn of<K: kube::Resource>(object: &K) -> Self {
         let metadata = object.meta().clone();
-        Self { namespace: metadata.namespace.unwrap_or_default(), name: metadata.name.unwrap_or_default(), uid: metadata.uid.unwrap_or_default() }
+        Self {
+            namespace: metadata.namespace.unwrap_or_default(),
+            name: metadata.name.unwrap_or_default(),
+            uid: metadata.uid.unwrap_or_default(),
+        }
     }
 
     /// `namespace/name`, as metrics label it.

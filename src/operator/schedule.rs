@@ -3,8 +3,8 @@
 use std::str::FromStr as _;
 
 use croner::Cron;
-use jiff::tz::TimeZone;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::model::Schedule as Wanted;
 
@@ -77,11 +77,21 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_named() {
         assert!(schedule("61 * * * *", None).unwrap_err().to_string().contains("61 * * * *"));
-        assert!(schedule("0 6 * * *", Some("Mars/Base")).unwrap_err().to_string().contains("Mars/Base"));
+        assert!(
+            schedule("0 6 * * *", Some("Mars/Base"))
+                .unwrap_err()
+                .to_string()
+                .contains("Mars/Base")
+        );
     }
 
     #[test]
     fn a_day_that_never_comes_has_no_next_time() {
-        assert_eq!(schedule("0 0 31 2 *", None).ok().and_then(|never| never.next_after(at("2026-01-10T00:00:00Z"))), None);
+        assert_eq!(
+            schedule("0 0 31 2 *", None)
+                .ok()
+                .and_then(|never| never.next_after(at("2026-01-10T00:00:00Z"))),
+            None
+        );
     }
 }

@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::{StreamExt as _, TryStreamExt as _};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::core::{CustomResourceExt as _, NamespaceResourceScope};
 use kube::core::error_boundary::InvalidObject;
+use kube::core::{CustomResourceExt as _, NamespaceResourceScope};
 use kube::runtime::controller::{Action, Config, Controller};
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::{self, watcher};
@@ -55,19 +55,35 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 
     let store = Arc::new(Store::open(&settings.store).with_context(|| format!("failed to open the store '{}'", settings.store.display()))?);
     let catalogue = Arc::new(Catalogue::load().context("failed to load the rule catalogue")?);
-    let client = Client::try_default().await.context("failed to find the API server: run in a cluster, or set KUBECONFIG")?;
+    let client = Client::try_default()
+        .await
+        .context("failed to find the API server: run in a cluster, or set KUBECONFIG")?;
 
     let (accounts, accounts_writer) = reflector::store();
     let (policies, policies_writer) = reflector::store();
     let (reports, reports_writer) = reflector::store();
-    let caches = Arc::new(Caches { filled: Filled::new(3), accounts, policies, reports });
+    let caches = Arc::new(Caches {
+        filled: Filled::new(3),
+        accounts,
+        policies,
+        reports,
+    });
     let readiness = Arc::new(Readiness::default());
     let metrics = Arc::new(Metrics::new(caches.clone()));
 
-    let listener = tokio::net::TcpListener::bind(settings.http_address).await.with_context(|| format!("failed to listen on {}", settings.http_address))?;
+    let listener = tokio::net::TcpListener::bind(settings.http_address)
+        .await
+        .with_context(|| format!("failed to listen on {}", settings.http_address))?;
     tracing::info!(address = %settings.http_address, version = env!("CARGO_PKG_VERSION"), "serving /healthz, /readyz and /metrics");
-    let endpoints = router(Endpoints { readiness: readiness.clone(), metrics: metrics.clone() });
-    let server = tokio::spawn(axum::serve(listener, endpoints).with_graceful_shutdown(ended(stopped.clone())).into_future());
+    let endpoints = router(Endpoints {
+        readiness: readiness.clone(),
+        metrics: metrics.clone(),
+    });
+    let server = tokio::spawn(
+        axum::serve(listener, endpoints)
+            .with_graceful_shutdown(ended(stopped.clone()))
+            .into_future(),
+    );
 
     tokio::select! {
         () = crds(&client) => readiness.crds_are_there(),
@@ -76,7 +92,16 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 
     let (wake_accounts, woken_accounts): Wake<CloudAccount> = unbounded();
     let (wake_policies, woken_policies): Wake<AuditPolicy> = unbounded();
-    let context = Arc::new(context(client.clone(), settings, catalogue, store, caches.clone(), metrics, &wake_accounts, &wake_policies));
+    let context = Arc::new(context(
+        client.clone(),
+        settings,
+        catalogue,
+        store,
+        caches.clone(),
+        metrics,
+        &wake_accounts,
+        &wake_policies,
+    ));
 
     let namespace = context.settings.watch_namespace.as_deref();
     let filled = tokio::spawn({
@@ -88,12 +113,17 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         }
     });
     let owners = wake_policies.clone();
-    let fill_reports = fill(scoped::<Guarded<ReportHead>>(&client, namespace), reports_writer, context.clone(), move |report| {
-        if let (Some(namespace), Ok(good)) = (report.namespace(), &report.0) {
-            // A closed channel means that the process is stopping.
-            let _ = owners.unbounded_send(ObjectRef::new(&good.spec.policy_ref.name).within(&namespace));
-        }
-    });
+    let fill_reports = fill(
+        scoped::<Guarded<ReportHead>>(&client, namespace),
+        reports_writer,
+        context.clone(),
+        move |report| {
+            if let (Some(namespace), Ok(good)) = (report.namespace(), &report.0) {
+                // A closed channel means that the process is stopping.
+                let _ = owners.unbounded_send(ObjectRef::new(&good.spec.policy_ref.name).within(&namespace));
+            }
+        },
+    );
     let reports = tokio::spawn(fill_reports);
     let (changed, gone) = (context.clone(), context.clone());
     let accounts = Watched {
@@ -121,14 +151,21 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         gone: Box::new(move |namespace, name| policy::forget(&gone, namespace, name)),
     };
     tokio::join!(
-        accounts.control(context.clone(), stopped.clone(), |namespace, name, context| async move { account::reconcile(&namespace, &name, &context).await }),
-        policies.control(context.clone(), stopped.clone(), |namespace, name, context| async move { policy::reconcile(&namespace, &name, &context).await }),
+        accounts.control(context.clone(), stopped.clone(), |namespace, name, context| async move {
+            account::reconcile(&namespace, &name, &context).await
+        }),
+        policies.control(context.clone(), stopped.clone(), |namespace, name, context| async move {
+            policy::reconcile(&namespace, &name, &context).await
+        }),
     );
     context.collections.abort_all();
     context.audits.abort_all();
     reports.abort();
     filled.abort();
-    server.await.context("the HTTP server ended badly")?.context("the HTTP server failed")?;
+    server
+        .await
+        .context("the HTTP server ended badly")?
+        .context("the HTTP server failed")?;
     Ok(())
 }
 
@@ -185,7 +222,12 @@ async fn ended(mut stopped: watch::Receiver<bool>) {
 /// Waits until the CRDs are established, and says what is missing.
 async fn crds(client: &Client) {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let names = [CloudAccount::crd_name(), AuditPolicy::crd_name(), AuditReport::crd_name(), AuditReportChunk::crd_name()];
+    let names = [
+        CloudAccount::crd_name(),
+        AuditPolicy::crd_name(),
+        AuditReport::crd_name(),
+        AuditReportChunk::crd_name(),
+    ];
     for name in names {
         let mut said = false;
         loop {
@@ -203,16 +245,27 @@ async fn crds(client: &Client) {
 
 fn established(crd: &CustomResourceDefinition) -> bool {
     let conditions = crd.status.as_ref().and_then(|status| status.conditions.as_ref());
-    conditions.is_some_and(|conditions| conditions.iter().any(|condition| condition.type_ == "Established" && condition.status == "True"))
+    conditions.is_some_and(|conditions| {
+        conditions
+            .iter()
+            .any(|condition| condition.type_ == "Established" && condition.status == "True")
+    })
 }
 
 /// Keeps a cache filled for ever; `seen` is called for each object that came, changed or went.
-async fn fill<K>(api: Api<Guarded<K>>, writer: reflector::store::Writer<Guarded<K>>, context: Arc<Context>, seen: impl Fn(&Guarded<K>) + Send)
-where
+async fn fill<K>(
+    api: Api<Guarded<K>>,
+    writer: reflector::store::Writer<Guarded<K>>,
+    context: Arc<Context>,
+    seen: impl Fn(&Guarded<K>) + Send,
+) where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
 {
     let config = watcher::Config::default().page_size(50);
-    let stream = watcher(api, config).modify(|object: &mut Guarded<K>| object.meta_mut().managed_fields = None).default_backoff().reflect(writer);
+    let stream = watcher(api, config)
+        .modify(|object: &mut Guarded<K>| object.meta_mut().managed_fields = None)
+        .default_backoff()
+        .reflect(writer);
     let mut stream = std::pin::pin!(stream);
     let mut first = Once::default();
     loop {
@@ -240,7 +293,11 @@ impl Once {
 
 /// A hash over what people write: spec (by generation), annotations and labels.
 fn written_by_people<K: Resource>(object: &K) -> Option<u64> {
-    let parts = [predicates::generation(object), predicates::annotations(object), predicates::labels(object)];
+    let parts = [
+        predicates::generation(object),
+        predicates::annotations(object),
+        predicates::labels(object),
+    ];
     let mut hash = std::hash::DefaultHasher::new();
     std::hash::Hash::hash(&parts, &mut hash);
     Some(std::hash::Hasher::finish(&hash))
@@ -272,7 +329,15 @@ where
         R: Fn(String, String, Arc<Context>) -> F + Send + Sync + Clone + 'static,
         F: Future<Output = Result<Action, ClusterError>> + Send + 'static,
     {
-        let Self { name, api, reader, writer, wakes, changed, gone } = self;
+        let Self {
+            name,
+            api,
+            reader,
+            writer,
+            wakes,
+            changed,
+            gone,
+        } = self;
         let (filled, mut first) = (context.clone(), Once::default());
         let stream = watcher(api, watcher::Config::default().page_size(50))
             .modify(|object: &mut Guarded<K>| object.meta_mut().managed_fields = None)
@@ -292,7 +357,9 @@ where
                 }
             });
         // Status writes are our own: only what people write wakes the controller by its watch.
-        let stream = stream.applied_objects().predicate_filter(written_by_people::<Guarded<K>>, PredicateConfig::default());
+        let stream = stream
+            .applied_objects()
+            .predicate_filter(written_by_people::<Guarded<K>>, PredicateConfig::default());
         let pass = move |object: Arc<Guarded<K>>, context: Arc<Context>| {
             let reconcile = reconcile.clone();
             async move {
@@ -311,7 +378,12 @@ where
             }
         };
         let failed = move |object: Arc<Guarded<K>>, error: &ClusterError, _: Arc<Context>| {
-            tracing::warn!(controller = name, object = object.name_any(), error = chain(error), "a pass failed; it is tried again");
+            tracing::warn!(
+                controller = name,
+                object = object.name_any(),
+                error = chain(error),
+                "a pass failed; it is tried again"
+            );
             Action::requeue(RETRY)
         };
         Controller::for_stream(stream, reader)

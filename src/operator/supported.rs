@@ -22,7 +22,12 @@ pub fn account(spec: &CloudAccountSpec) -> Vec<String> {
         ("spec.organization", spec.organization.is_some()),
         ("spec.usage", spec.usage.is_some()),
         ("spec.changeFeed", spec.change_feed.is_some()),
-        ("spec.execution.type: Job", spec.execution.as_ref().is_some_and(|execution| execution.kind == ExecutionType::Job)),
+        (
+            "spec.execution.type: Job",
+            spec.execution
+                .as_ref()
+                .is_some_and(|execution| execution.kind == ExecutionType::Job),
+        ),
     ];
     found.extend(optional.into_iter().filter(|(_, used)| *used).map(|(path, _)| path.to_owned()));
     found
@@ -35,5 +40,8 @@ pub fn policy(spec: &AuditPolicySpec) -> Vec<String> {
 
 /// The sentence for the condition.
 pub fn message(fields: &[String]) -> String {
-    format!("this version does not do {} yet: remove it, or wait for a version that does", fields.join(", "))
+    format!(
+        "this version does not do {} yet: remove it, or wait for a version that does",
+        fields.join(", ")
+    )
 }

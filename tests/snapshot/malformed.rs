@@ -19,7 +19,11 @@ fn refused(bytes: &[u8]) -> ReadError {
 #[case::null(b"null", "line 1, column 1: ", "expected an object, found null")]
 #[case::number(b"5", "line 1, column 1: ", "expected an object, found a number")]
 #[case::list(b"[]", "line 1, column 1: ", "the list is empty: expected a snapshot or an account as JSON")]
-#[case::foreign_list(b"[{\"AccountId\": \"1\"}]", "[0] (line 1, column 2): ", "a list must hold snapshots that the collector wrote")]
+#[case::foreign_list(
+    b"[{\"AccountId\": \"1\"}]",
+    "[0] (line 1, column 2): ",
+    "a list must hold snapshots that the collector wrote"
+)]
 #[case::cut(b"[1,2", "line 1, column 4: ", "not JSON: the file ends too early")]
 #[case::no_json(b"{\n  nope}", "line 2, column 3: ", "not JSON: key must be a string")]
 #[case::two_values(b"{} {}", "line 1, column 4: ", "not JSON: trailing characters")]

@@ -24,18 +24,32 @@ pub async fn read(context: &Arc<Context>, namespace: &str, spec: &CloudAccountSp
     let credentials = match (aws.auth.kind, &aws.auth.secret_ref) {
         (AwsAuthType::Ambient, _) => CredentialSource::Ambient,
         (AwsAuthType::SecretRef, Some(secret)) => CredentialSource::Static(keys(context, namespace, secret).await?),
-        _ => return Err(Failure::people(reason::INVALID_SPEC, "spec.aws.auth does not hold the member that its type names")),
+        _ => {
+            return Err(Failure::people(
+                reason::INVALID_SPEC,
+                "spec.aws.auth does not hold the member that its type names",
+            ));
+        }
     };
-    let target = Target { account: aws.account_id.clone(), partition: aws.partition.clone(), regions: aws.regions.clone() };
+    let target = Target {
+        account: aws.account_id.clone(),
+        partition: aws.partition.clone(),
+        regions: aws.regions.clone(),
+    };
     let mut source = Source::new(target, credentials);
     if let Some(endpoint) = &context.settings.aws_endpoint {
         source.endpoints = Endpoints::every(endpoint).map_err(|error| failure(&error))?;
     }
-    let collection = crate::collect::aws::collect(&source, began).await.map_err(|error| failure(&error))?;
+    let collection = crate::collect::aws::collect(&source, began)
+        .await
+        .map_err(|error| failure(&error))?;
     context.metrics.cloud_calls("AWS", collection.calls);
     Ok(Reading {
         missing_permissions: missing_permissions(&collection.snapshot),
-        identity: Some(CallerIdentity { id: collection.identity.id, account: collection.identity.scope }),
+        identity: Some(CallerIdentity {
+            id: collection.identity.id,
+            account: collection.identity.scope,
+        }),
         api_calls: collection.calls,
         snapshots: vec![collection.snapshot],
     })
@@ -46,12 +60,19 @@ async fn keys(context: &Arc<Context>, namespace: &str, reference: &AwsSecretRef)
     let data = references::secret(&context.client, namespace, &reference.name).await?;
     let needed = |key: &str| {
         text(&data, key, &reference.name)?.ok_or_else(|| {
-            let message = format!("Secret '{}' has no entry '{key}': add it, or name another in spec.aws.auth.secretRef.keys", reference.name);
+            let message = format!(
+                "Secret '{}' has no entry '{key}': add it, or name another in spec.aws.auth.secretRef.keys",
+                reference.name
+            );
             Failure::credentials(reason::SECRET_INVALID, message)
         })
     };
     let (token_key, token_needed) = reference.session_token();
-    let token = if token_needed { Some(needed(token_key)?) } else { text(&data, token_key, &reference.name)? };
+    let token = if token_needed {
+        Some(needed(token_key)?)
+    } else {
+        text(&data, token_key, &reference.name)?
+    };
     StaticKeys::new(needed(reference.access_key_id())?, needed(reference.secret_access_key())?, token)
         .map_err(|error| Failure::credentials(reason::SECRET_INVALID, format!("Secret '{}': {error}", reference.name)))
 }
@@ -60,7 +81,10 @@ fn text(data: &BTreeMap<String, ByteString>, key: &str, name: &str) -> Result<Op
     let Some(bytes) = data.get(key) else { return Ok(None) };
     match std::str::from_utf8(&bytes.0) {
         Ok(text) => Ok(Some(Secret::new(text))),
-        Err(_) => Err(Failure::credentials(reason::SECRET_INVALID, format!("entry '{key}' of Secret '{name}' is not text"))),
+        Err(_) => Err(Failure::credentials(
+            reason::SECRET_INVALID,
+            format!("entry '{key}' of Secret '{name}' is not text"),
+        )),
     }
 }
 

@@ -51,10 +51,29 @@ pub async fn collect(context: Arc<Context>, account: CloudAccount) -> Ended {
     let took = Duration::from_millis(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
     let (name, namespace) = (account.name_any(), account.namespace().unwrap_or_default());
     match &result {
-        Ok(collected) => tracing::info!(namespace, name, account = collected.account, calls = collected.api_calls, ?took, "collected"),
-        Err(failure) => tracing::warn!(namespace, name, reason = failure.reason, message = failure.message, "collection failed"),
+        Ok(collected) => tracing::info!(
+            namespace,
+            name,
+            account = collected.account,
+            calls = collected.api_calls,
+            ?took,
+            "collected"
+        ),
+        Err(failure) => tracing::warn!(
+            namespace,
+            name,
+            reason = failure.reason,
+            message = failure.message,
+            "collection failed"
+        ),
     }
-    Ended { began, took, generation: account.metadata.generation, run_now: run_now(&account).map(str::to_owned), result }
+    Ended {
+        began,
+        took,
+        generation: account.metadata.generation,
+        run_now: run_now(&account).map(str::to_owned),
+        result,
+    }
 }
 
 async fn attempt(context: &Arc<Context>, account: &CloudAccount, began: Timestamp) -> Result<Collected, Failure> {
@@ -76,8 +95,14 @@ async fn attempt(context: &Arc<Context>, account: &CloudAccount, began: Timestam
     let written = tokio::task::spawn_blocking(move || store.put_snapshots(&key, &snapshots)).await;
     match written {
         Ok(Ok(_)) => Ok(collected),
-        Ok(Err(error)) => Err(Failure::transient(reason::WRITE_FAILED, format!("the snapshot could not be stored: {}", crate::operator::chain(&error)))),
-        Err(error) => Err(Failure::transient(reason::WRITE_FAILED, format!("the snapshot could not be stored: {error}"))),
+        Ok(Err(error)) => Err(Failure::transient(
+            reason::WRITE_FAILED,
+            format!("the snapshot could not be stored: {}", crate::operator::chain(&error)),
+        )),
+        Err(error) => Err(Failure::transient(
+            reason::WRITE_FAILED,
+            format!("the snapshot could not be stored: {error}"),
+        )),
     }
 }
 
@@ -93,22 +118,35 @@ async fn recorded(context: &Arc<Context>, namespace: &str, source: Option<&Snaps
         }
         SnapshotSourceType::SecretRef => {
             let reference = source.secret_ref.as_ref().ok_or_else(|| missing("secretRef"))?;
-            let entries: BTreeMap<String, Vec<u8>> =
-                references::secret(&context.client, namespace, &reference.name).await?.into_iter().map(|(key, value)| (key, value.0)).collect();
+            let entries: BTreeMap<String, Vec<u8>> = references::secret(&context.client, namespace, &reference.name)
+                .await?
+                .into_iter()
+                .map(|(key, value)| (key, value.0))
+                .collect();
             let whose = format!("Secret '{}'", reference.name);
-            let bytes = references::entry(entries, &whose, reference.key.as_deref()).map_err(|message| Failure::people(reason::SNAPSHOT_NOT_FOUND, message))?;
+            let bytes = references::entry(entries, &whose, reference.key.as_deref())
+                .map_err(|message| Failure::people(reason::SNAPSHOT_NOT_FOUND, message))?;
             (bytes, whose)
         }
         SnapshotSourceType::StoreRef => {
             let path = source.store_ref.as_ref().ok_or_else(|| missing("storeRef"))?.path.clone();
             let namespace = Name::new(namespace).map_err(|error| Failure::people(reason::INVALID_SPEC, error.to_string()))?;
             let store = context.store.clone();
-            return reading(tokio::task::spawn_blocking(move || store.get_below(&namespace, &path)).await.map(|read| {
-                read.map_err(|error| match error {
-                    StoreError::NotFound(_) | StoreError::Outside(_) => Failure::people(reason::SNAPSHOT_NOT_FOUND, format!("spec.snapshot.storeRef: {error}")),
-                    other => Failure::people(reason::SNAPSHOT_INVALID, format!("spec.snapshot.storeRef: {}", crate::operator::chain(&other))),
-                })
-            }));
+            return reading(
+                tokio::task::spawn_blocking(move || store.get_below(&namespace, &path))
+                    .await
+                    .map(|read| {
+                        read.map_err(|error| match error {
+                            StoreError::NotFound(_) | StoreError::Outside(_) => {
+                                Failure::people(reason::SNAPSHOT_NOT_FOUND, format!("spec.snapshot.storeRef: {error}"))
+                            }
+                            other => Failure::people(
+                                reason::SNAPSHOT_INVALID,
+                                format!("spec.snapshot.storeRef: {}", crate::operator::chain(&other)),
+                            ),
+                        })
+                    }),
+            );
         }
     };
     let parsed = tokio::task::spawn_blocking(move || crate::snapshot::read(&bytes, &name)).await;
@@ -118,7 +156,12 @@ async fn recorded(context: &Arc<Context>, namespace: &str, source: Option<&Snaps
 /// Recorded snapshots as a reading.
 fn reading(read: Result<Result<Vec<Snapshot>, Failure>, tokio::task::JoinError>) -> Result<Reading, Failure> {
     let snapshots = read.map_err(|error| Failure::transient(reason::COLLECTION_FAILED, error.to_string()))??;
-    Ok(Reading { snapshots, identity: None, api_calls: 0, missing_permissions: Vec::new() })
+    Ok(Reading {
+        snapshots,
+        identity: None,
+        api_calls: 0,
+        missing_permissions: Vec::new(),
+    })
 }
 
 /// What goes into the status.
@@ -148,7 +191,10 @@ fn summary(reading: &Reading) -> Collected {
         provider: if providers.len() == 1 { providers.into_iter().next() } else { None },
         account: scopes.into_iter().collect::<Vec<_>>().join(","),
         identity: reading.identity.clone(),
-        digests: Digests { entitlements: digest(&reading.snapshots, SectionKind::Entitlements), usage: digest(&reading.snapshots, SectionKind::Usage) },
+        digests: Digests {
+            entitlements: digest(&reading.snapshots, SectionKind::Entitlements),
+            usage: digest(&reading.snapshots, SectionKind::Usage),
+        },
         counts,
         api_calls: reading.api_calls,
         coverage,
@@ -161,7 +207,13 @@ fn digest(snapshots: &[Snapshot], kind: SectionKind) -> String {
     if let [only] = snapshots {
         return only.digest(kind);
     }
-    let mut digests: Vec<String> = snapshots.iter().map(|snapshot| format!("{}={}", snapshot.scope, snapshot.digest(kind))).collect();
+    let mut digests: Vec<String> = snapshots
+        .iter()
+        .map(|snapshot| format!("{}={}", snapshot.scope, snapshot.digest(kind)))
+        .collect();
     digests.sort_unstable();
-    Sha256::digest(digests.join("\n")).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(digests.join("\n"))
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

@@ -2,15 +2,15 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(not(feature = "aws"))]
+#[path = "without_aws.rs"]
+mod aws;
 mod collect;
 mod outcome;
 mod plan;
 mod references;
 #[cfg(test)]
 mod tests;
-#[cfg(not(feature = "aws"))]
-#[path = "without_aws.rs"]
-mod aws;
 
 use std::sync::Arc;
 
@@ -59,14 +59,28 @@ pub async fn reconcile(namespace: &str, name: &str, context: &Arc<Context>) -> R
     Ok(plan.again.map_or_else(Action::await_change, Action::requeue))
 }
 
-async fn facts<'a>(context: &Arc<Context>, namespace: &str, name: &str, account: &'a CloudAccount, job: JobState<Ended>) -> Result<plan::Facts<'a>, ClusterError> {
-    let stalled = account.status.as_ref().is_some_and(|status| conditions::is_true(&status.conditions, conditions::STALLED));
+async fn facts<'a>(
+    context: &Arc<Context>,
+    namespace: &str,
+    name: &str,
+    account: &'a CloudAccount,
+    job: JobState<Ended>,
+) -> Result<plan::Facts<'a>, ClusterError> {
+    let stalled = account
+        .status
+        .as_ref()
+        .is_some_and(|status| conditions::is_true(&status.conditions, conditions::STALLED));
     let source_changed = match collect::reference(&account.spec).filter(|_| stalled) {
-        Some(reference) => context.memory.source_changed(&account.uid().unwrap_or_default(), &references::version(&context.client, namespace, &reference).await?),
+        Some(reference) => context.memory.source_changed(
+            &account.uid().unwrap_or_default(),
+            &references::version(&context.client, namespace, &reference).await?,
+        ),
         None => false,
     };
     let (store, key) = (context.store.clone(), AccountKey::new(namespace, name));
-    let stored = tokio::task::spawn_blocking(move || key.and_then(|key| store.newest(&key)).is_ok_and(|newest| newest.is_some())).await.unwrap_or(false);
+    let stored = tokio::task::spawn_blocking(move || key.and_then(|key| store.newest(&key)).is_ok_and(|newest| newest.is_some()))
+        .await
+        .unwrap_or(false);
     Ok(plan::Facts {
         account,
         now: clock::now(),
@@ -86,7 +100,12 @@ pub fn forget(context: &Context, namespace: &str, name: &str) {
         context.metrics.forget(&pair);
     }
     if let Err(error) = AccountKey::new(namespace, name).and_then(|key| context.store.remove_account(&key)) {
-        tracing::warn!(namespace, name, error = super::chain(&error), "the snapshots of a deleted account could not be removed");
+        tracing::warn!(
+            namespace,
+            name,
+            error = super::chain(&error),
+            "the snapshots of a deleted account could not be removed"
+        );
     }
 }
 
@@ -94,7 +113,9 @@ pub fn forget(context: &Context, namespace: &str, name: &str) {
 fn ambient_refused(context: &Context, namespace: &str, account: &CloudAccount) -> Option<Failure> {
     let ambient = account.spec.aws.as_ref().is_some_and(|aws| aws.auth.kind == AwsAuthType::Ambient);
     (ambient && !context.settings.ambient_namespaces.contains(namespace)).then(|| {
-        let message = format!("namespace '{namespace}' may not use the operator's own identity: use another auth type, or add it to --ambient-namespace");
+        let message = format!(
+            "namespace '{namespace}' may not use the operator's own identity: use another auth type, or add it to --ambient-namespace"
+        );
         Failure::credentials(reason::AMBIENT_NOT_ALLOWED, message)
     })
 }

@@ -60,16 +60,27 @@ pub struct Failure {
 impl Failure {
     /// Needs people, but not about credentials.
     pub fn people(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), needs_people: true, about_credentials: false }
+        Self {
+            reason,
+            message: message.into(),
+            needs_people: true,
+            about_credentials: false,
+        }
     }
 
     /// Needs people: the credentials are at fault.
     pub fn credentials(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { about_credentials: true, ..Self::people(reason, message) }
+        Self {
+            about_credentials: true,
+            ..Self::people(reason, message)
+        }
     }
 
     /// May pass by itself.
     pub fn transient(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { needs_people: false, ..Self::people(reason, message) }
+        Self {
+            needs_people: false,
+            ..Self::people(reason, message)
+        }
     }
 }

@@ -68,7 +68,11 @@ pub fn run_now(account: &CloudAccount) -> Option<&str> {
 pub fn plan(facts: Facts<'_>) -> Plan {
     let account = facts.account;
     let before = account.status.clone().unwrap_or_default();
-    let mut pass = Pass { now: facts.now, generation: account.metadata.generation, status: before.clone() };
+    let mut pass = Pass {
+        now: facts.now,
+        generation: account.metadata.generation,
+        status: before.clone(),
+    };
     pass.status.observed_generation = pass.generation;
     pass.first_visit();
     pass.history(facts.store_ephemeral);
@@ -87,7 +91,12 @@ pub fn plan(facts: Facts<'_>) -> Plan {
         source_changed: facts.source_changed,
     });
     let notes = notes(&before, &pass.status);
-    Plan { status: pass.status, start, again, notes }
+    Plan {
+        status: pass.status,
+        start,
+        again,
+        notes,
+    }
 }
 
 struct Next<'a> {
@@ -109,7 +118,13 @@ struct Pass {
 impl Pass {
     fn set(&mut self, kind: &'static str, status: Status, reason: &'static str, message: impl Into<String>) {
         let message = shortened(&message.into(), MESSAGE);
-        let new = NewCondition { kind, status, reason, message, observed_generation: self.generation };
+        let new = NewCondition {
+            kind,
+            status,
+            reason,
+            message,
+            observed_generation: self.generation,
+        };
         conditions::upsert(&mut self.status.conditions, new, self.now);
     }
 
@@ -119,7 +134,11 @@ impl Pass {
             (conditions::READY, reason::PENDING, "not collected yet"),
             (conditions::CREDENTIALS_VALID, reason::PENDING, "not tried yet"),
             (conditions::PERMISSIONS_SUFFICIENT, reason::PENDING, "not tried yet"),
-            (conditions::CHANGE_FEED_CONNECTED, reason::NOT_CONFIGURED, "no change feed is configured"),
+            (
+                conditions::CHANGE_FEED_CONNECTED,
+                reason::NOT_CONFIGURED,
+                "no change feed is configured",
+            ),
         ];
         for (kind, reason, message) in known {
             if conditions::find(&self.status.conditions, kind).is_none() {
@@ -133,7 +152,12 @@ impl Pass {
             let message = "the store is an emptyDir: snapshots and history end with the operator's pod; mount a volume to keep them";
             self.set(conditions::HISTORY_KEPT, Status::False, reason::STORE_NOT_PERSISTENT, message);
         } else {
-            self.set(conditions::HISTORY_KEPT, Status::True, reason::SUCCEEDED, "snapshots and history are kept in the store's volume");
+            self.set(
+                conditions::HISTORY_KEPT,
+                Status::True,
+                reason::SUCCEEDED,
+                "snapshots and history are kept in the store's volume",
+            );
         }
     }
 
@@ -176,15 +200,38 @@ impl Pass {
         });
         self.set(conditions::READY, Status::True, reason::SUCCEEDED, "the last collection succeeded");
         if account.spec.provider == AccountProvider::Snapshot {
-            self.set(conditions::CREDENTIALS_VALID, Status::Unknown, reason::NOT_CONFIGURED, "a recorded snapshot needs no credentials");
+            self.set(
+                conditions::CREDENTIALS_VALID,
+                Status::Unknown,
+                reason::NOT_CONFIGURED,
+                "a recorded snapshot needs no credentials",
+            );
         } else {
-            self.set(conditions::CREDENTIALS_VALID, Status::True, reason::SUCCEEDED, "the cloud accepts the credentials");
+            self.set(
+                conditions::CREDENTIALS_VALID,
+                Status::True,
+                reason::SUCCEEDED,
+                "the cloud accepts the credentials",
+            );
         }
         if missing.is_empty() {
-            self.set(conditions::PERMISSIONS_SUFFICIENT, Status::True, reason::SUCCEEDED, "everything that was asked for could be read");
+            self.set(
+                conditions::PERMISSIONS_SUFFICIENT,
+                Status::True,
+                reason::SUCCEEDED,
+                "everything that was asked for could be read",
+            );
         } else {
-            let message = format!("the cloud refused {}: allow it, status.coverage says what is missing", missing.join(", "));
-            self.set(conditions::PERMISSIONS_SUFFICIENT, Status::False, reason::PERMISSIONS_MISSING, message);
+            let message = format!(
+                "the cloud refused {}: allow it, status.coverage says what is missing",
+                missing.join(", ")
+            );
+            self.set(
+                conditions::PERMISSIONS_SUFFICIENT,
+                Status::False,
+                reason::PERMISSIONS_MISSING,
+                message,
+            );
         }
         conditions::remove(&mut self.status.conditions, conditions::STALLED);
         conditions::remove(&mut self.status.conditions, conditions::RECONCILING);
@@ -194,7 +241,12 @@ impl Pass {
         let failures = self.status.failures.unwrap_or(0).saturating_add(1);
         self.status.failures = Some(failures);
         if failure.about_credentials {
-            self.set(conditions::CREDENTIALS_VALID, Status::False, failure.reason, failure.message.clone());
+            self.set(
+                conditions::CREDENTIALS_VALID,
+                Status::False,
+                failure.reason,
+                failure.message.clone(),
+            );
         }
         if failure.needs_people {
             // Never sooner than the interval: a refused credential that is tried again and again locks accounts and burns quotas.
@@ -210,7 +262,12 @@ impl Pass {
             self.set(conditions::READY, Status::False, failure.reason, failure.message.clone());
         } else {
             // Said again for the generation that was tried, so that it is not tried at once as if it were new.
-            self.set(conditions::READY, Status::True, reason::SUCCEEDED, "the last collection succeeded; the newest try did not");
+            self.set(
+                conditions::READY,
+                Status::True,
+                reason::SUCCEEDED,
+                "the last collection succeeded; the newest try did not",
+            );
         }
         conditions::remove(&mut self.status.conditions, conditions::STALLED);
         self.set(conditions::RECONCILING, Status::True, failure.reason, failure.message);
@@ -219,7 +276,12 @@ impl Pass {
     /// Stops for something that only people can change.
     fn stall(&mut self, failure: Failure) {
         if failure.about_credentials {
-            self.set(conditions::CREDENTIALS_VALID, Status::False, failure.reason, failure.message.clone());
+            self.set(
+                conditions::CREDENTIALS_VALID,
+                Status::False,
+                failure.reason,
+                failure.message.clone(),
+            );
         }
         self.set(conditions::READY, Status::False, failure.reason, failure.message.clone());
         self.set(conditions::STALLED, Status::True, failure.reason, failure.message);
@@ -238,7 +300,11 @@ impl Pass {
         let interval = match spec.interval.parse() {
             Ok(interval) if interval >= next.minimum_interval => interval,
             Ok(_) => {
-                let message = format!("spec.interval {} is below {} s, the minimum of this operator", spec.interval, next.minimum_interval.as_secs());
+                let message = format!(
+                    "spec.interval {} is below {} s, the minimum of this operator",
+                    spec.interval,
+                    next.minimum_interval.as_secs()
+                );
                 self.stall(Failure::people(reason::INTERVAL_TOO_SHORT, message));
                 return (false, None);
             }
@@ -254,7 +320,12 @@ impl Pass {
         if spec.suspend {
             conditions::remove(&mut self.status.conditions, conditions::RECONCILING);
             if !conditions::is_true(&self.status.conditions, conditions::READY) {
-                self.set(conditions::READY, Status::Unknown, reason::SUSPENDED, "spec.suspend is true: nothing is collected");
+                self.set(
+                    conditions::READY,
+                    Status::Unknown,
+                    reason::SUSPENDED,
+                    "spec.suspend is true: nothing is collected",
+                );
                 conditions::remove(&mut self.status.conditions, conditions::STALLED);
             }
             self.status.next_collection_time = None;
@@ -265,7 +336,9 @@ impl Pass {
         }
         // A new generation is tried at once. So is a changed Secret after a failure about it.
         let ready = conditions::find(&self.status.conditions, conditions::READY);
-        let tried = ready.filter(|ready| ready.reason != reason::PENDING && ready.reason != reason::SUSPENDED).and_then(|ready| ready.observed_generation);
+        let tried = ready
+            .filter(|ready| ready.reason != reason::PENDING && ready.reason != reason::SUSPENDED)
+            .and_then(|ready| ready.observed_generation);
         let stalled = conditions::is_true(&self.status.conditions, conditions::STALLED);
         let new_value = run_now(next.account).filter(|value| self.status.last_handled_run_now.as_deref() != Some(value));
         let last = self.status.last_collection.as_ref().map(|last| last.time);
@@ -284,14 +357,20 @@ impl Pass {
             }
             return (true, None);
         }
-        let due_in = self.status.next_collection_time.map_or(interval, |due| due.duration_since(self.now).try_into().unwrap_or(Duration::ZERO));
+        let due_in = self
+            .status
+            .next_collection_time
+            .map_or(interval, |due| due.duration_since(self.now).try_into().unwrap_or(Duration::ZERO));
         let again = if stalled { due_in.min(LOOK_AGAIN) } else { due_in };
         (false, Some(again.max(Duration::from_secs(1))))
     }
 }
 
 fn until(now: Timestamp, last: Timestamp, interval: Duration) -> Duration {
-    last.saturating_add(signed(interval)).ok().and_then(|due| due.duration_since(now).try_into().ok()).unwrap_or(Duration::ZERO)
+    last.saturating_add(signed(interval))
+        .ok()
+        .and_then(|due| due.duration_since(now).try_into().ok())
+        .unwrap_or(Duration::ZERO)
 }
 
 fn interval(account: &CloudAccount) -> Duration {
@@ -324,16 +403,36 @@ fn notes(before: &CloudAccountStatus, after: &CloudAccountStatus) -> Vec<Note> {
         (key(old) != key(new)).then_some(new).flatten().cloned()
     };
     if let Some(stalled) = changed(conditions::STALLED) {
-        notes.push(Note { warning: true, reason: "Stalled", action: "Collect", text: format!("{}: {}", stalled.reason, stalled.message) });
+        notes.push(Note {
+            warning: true,
+            reason: "Stalled",
+            action: "Collect",
+            text: format!("{}: {}", stalled.reason, stalled.message),
+        });
     } else if let Some(ready) = changed(conditions::READY) {
         match ready.status.as_str() {
-            "True" => notes.push(Note { warning: false, reason: "Collected", action: "Collect", text: ready.message }),
-            "False" => notes.push(Note { warning: true, reason: "CollectionFailed", action: "Collect", text: format!("{}: {}", ready.reason, ready.message) }),
+            "True" => notes.push(Note {
+                warning: false,
+                reason: "Collected",
+                action: "Collect",
+                text: ready.message,
+            }),
+            "False" => notes.push(Note {
+                warning: true,
+                reason: "CollectionFailed",
+                action: "Collect",
+                text: format!("{}: {}", ready.reason, ready.message),
+            }),
             _ => {}
         }
     }
     if let Some(permissions) = changed(conditions::PERMISSIONS_SUFFICIENT).filter(|condition| condition.status == "False") {
-        notes.push(Note { warning: true, reason: reason::PERMISSIONS_MISSING, action: "Collect", text: permissions.message });
+        notes.push(Note {
+            warning: true,
+            reason: reason::PERMISSIONS_MISSING,
+            action: "Collect",
+            text: permissions.message,
+        });
     }
     notes
 }

@@ -29,7 +29,9 @@ const ABSENT: &str = "absent";
 
 /// The present version, by metadata alone.
 pub async fn version(client: &Client, namespace: &str, reference: &Reference<'_>) -> Result<Version, ClusterError> {
-    let version = |uid: Option<String>, resource_version: Option<String>| format!("{}/{}", uid.unwrap_or_default(), resource_version.unwrap_or_default());
+    let version = |uid: Option<String>, resource_version: Option<String>| {
+        format!("{}/{}", uid.unwrap_or_default(), resource_version.unwrap_or_default())
+    };
     let found = match reference {
         Reference::Secret(name) => {
             let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
@@ -48,13 +50,20 @@ pub async fn version(client: &Client, namespace: &str, reference: &Reference<'_>
 /// The data of a labelled Secret.
 pub async fn secret(client: &Client, namespace: &str, name: &str) -> Result<BTreeMap<String, ByteString>, Failure> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let found = bounded(format!("read Secret '{name}'"), api.get_opt(name)).await.map_err(|error| failure(&error, "Secret", name))?;
+    let found = bounded(format!("read Secret '{name}'"), api.get_opt(name))
+        .await
+        .map_err(|error| failure(&error, "Secret", name))?;
     let Some(secret) = found else {
-        return Err(Failure::credentials(reason::SECRET_NOT_FOUND, format!("there is no Secret '{name}' in this namespace: create it, or name another")));
+        return Err(Failure::credentials(
+            reason::SECRET_NOT_FOUND,
+            format!("there is no Secret '{name}' in this namespace: create it, or name another"),
+        ));
     };
     // The right to edit CloudAccounts is no right to read every Secret.
     if secret.labels().get(CREDENTIAL_LABEL).map(String::as_str) != Some("true") {
-        let message = format!("Secret '{name}' does not carry the label {CREDENTIAL_LABEL}: \"true\", so it is not read: add the label if it is meant for this");
+        let message = format!(
+            "Secret '{name}' does not carry the label {CREDENTIAL_LABEL}: \"true\", so it is not read: add the label if it is meant for this"
+        );
         return Err(Failure::credentials(reason::SECRET_NOT_LABELLED, message));
     }
     Ok(secret.data.unwrap_or_default())
@@ -63,9 +72,14 @@ pub async fn secret(client: &Client, namespace: &str, name: &str) -> Result<BTre
 /// One entry of a ConfigMap, text or binary.
 pub async fn config_map(client: &Client, namespace: &str, name: &str, key: Option<&str>) -> Result<Vec<u8>, Failure> {
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-    let found = bounded(format!("read ConfigMap '{name}'"), api.get_opt(name)).await.map_err(|error| failure(&error, "ConfigMap", name))?;
+    let found = bounded(format!("read ConfigMap '{name}'"), api.get_opt(name))
+        .await
+        .map_err(|error| failure(&error, "ConfigMap", name))?;
     let Some(map) = found else {
-        return Err(Failure::people(reason::SNAPSHOT_NOT_FOUND, format!("there is no ConfigMap '{name}' in this namespace: create it, or name another")));
+        return Err(Failure::people(
+            reason::SNAPSHOT_NOT_FOUND,
+            format!("there is no ConfigMap '{name}' in this namespace: create it, or name another"),
+        ));
     };
     let mut entries: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     entries.extend(map.data.unwrap_or_default().into_iter().map(|(key, text)| (key, text.into_bytes())));
@@ -79,7 +93,12 @@ pub fn entry(mut entries: BTreeMap<String, Vec<u8>>, whose: &str, key: Option<&s
     let found = match key {
         Some(key) => entries.remove(key),
         None if entries.len() == 1 => entries.pop_first().map(|(_, bytes)| bytes),
-        None => return Err(format!("{whose} has {} entries ({known}): name the one that is meant by key", entries.len())),
+        None => {
+            return Err(format!(
+                "{whose} has {} entries ({known}): name the one that is meant by key",
+                entries.len()
+            ));
+        }
     };
     found.ok_or_else(|| format!("{whose} has no entry '{}'; it has: {known}", key.unwrap_or_default()))
 }
@@ -87,7 +106,8 @@ pub fn entry(mut entries: BTreeMap<String, Vec<u8>>, whose: &str, key: Option<&s
 /// A failed read: lack of rights needs people, everything else may pass.
 fn failure(error: &ClusterError, kind: &str, name: &str) -> Failure {
     if error.is_forbidden() {
-        let message = format!("the operator may not read {kind} '{name}': bind the ClusterRole ciem-operator-credential-reader in this namespace");
+        let message =
+            format!("the operator may not read {kind} '{name}': bind the ClusterRole ciem-operator-credential-reader in this namespace");
         return Failure::people(reason::REFERENCE_FORBIDDEN, message);
     }
     Failure::transient(reason::CLUSTER_UNAVAILABLE, crate::operator::chain(error))
@@ -106,7 +126,11 @@ mod tests {
         assert_eq!(entry(entries(&["a"]), "ConfigMap 'x'", None).unwrap(), b"a");
         assert_eq!(entry(entries(&["a", "b"]), "ConfigMap 'x'", Some("b")).unwrap(), b"b");
         assert!(entry(entries(&["a", "b"]), "ConfigMap 'x'", None).unwrap_err().contains("a, b"));
-        assert!(entry(entries(&["a"]), "ConfigMap 'x'", Some("c")).unwrap_err().contains("no entry 'c'"));
+        assert!(
+            entry(entries(&["a"]), "ConfigMap 'x'", Some("c"))
+                .unwrap_err()
+                .contains("no entry 'c'")
+        );
         assert!(entry(entries(&[]), "ConfigMap 'x'", None).is_err());
     }
 }

@@ -13,5 +13,8 @@ use crate::operator::Context;
 /// Says that this build cannot.
 #[expect(clippy::unused_async, reason = "the same signature as with the feature")]
 pub async fn read(_: &Arc<Context>, _: &str, _: &CloudAccountSpec, _: Timestamp) -> Result<Reading, Failure> {
-    Err(Failure::people(reason::NOT_SUPPORTED, "this build of ciem has no AWS collector: use one with the feature aws"))
+    Err(Failure::people(
+        reason::NOT_SUPPORTED,
+        "this build of ciem has no AWS collector: use one with the feature aws",
+    ))
 }

@@ -11,10 +11,10 @@ use super::plan::Evaluated;
 use super::reports::{Marks, Reports, report_name};
 use crate::api::conditions::reason;
 use crate::api::{AuditPolicy, AuditReport, CloudAccount};
+use crate::model::Finding;
 use crate::operator::account::Failure;
 use crate::operator::cluster::ClusterError;
 use crate::operator::{Context, chain, clock};
-use crate::model::Finding;
 use crate::run::{self, Account, AccountRef, PolicyRef, RunError, RunRequest, RunResult};
 use crate::store::AccountKey;
 
@@ -22,23 +22,60 @@ use crate::store::AccountKey;
 pub async fn audit(context: Arc<Context>, policy: AuditPolicy, account: CloudAccount, next_run: Option<Timestamp>) -> Ended {
     let run = clock::now_in_seconds();
     let started = std::time::Instant::now();
-    let collected_at = account.status.as_ref().and_then(|status| status.last_collection.as_ref()).map(|collection| collection.time);
+    let collected_at = account
+        .status
+        .as_ref()
+        .and_then(|status| status.last_collection.as_ref())
+        .map(|collection| collection.time);
     let generation = policy.metadata.generation;
-    let marks = Marks { policy_generation: generation, collected_at };
-    let result = Job { context: &context, policy: &policy, account: &account, run, next_run, marks }.run().await;
+    let marks = Marks {
+        policy_generation: generation,
+        collected_at,
+    };
+    let result = Job {
+        context: &context,
+        policy: &policy,
+        account: &account,
+        run,
+        next_run,
+        marks,
+    }
+    .run()
+    .await;
     let took = Duration::from_millis(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
     let (namespace, policy_name, account_name) = (policy.namespace().unwrap_or_default(), policy.name_any(), account.name_any());
     match &result {
         Ok(audited) => {
             context.metrics.audit_took(audited.provider, took);
-            tracing::info!(namespace, policy = policy_name, account = account_name, chunks = audited.chunks_written, ?took, "audited");
+            tracing::info!(
+                namespace,
+                policy = policy_name,
+                account = account_name,
+                chunks = audited.chunks_written,
+                ?took,
+                "audited"
+            );
         }
         Err(failure) => {
             context.metrics.report_failed();
-            tracing::warn!(namespace, policy = policy_name, account = account_name, reason = failure.reason, message = failure.message, "audit failed");
+            tracing::warn!(
+                namespace,
+                policy = policy_name,
+                account = account_name,
+                reason = failure.reason,
+                message = failure.message,
+                "audit failed"
+            );
         }
     }
-    Ended { evaluated: Evaluated { run, collected_at, generation }, result }
+    Ended {
+        evaluated: Evaluated {
+            run,
+            collected_at,
+            generation,
+        },
+        result,
+    }
 }
 
 struct Job<'a> {
@@ -66,21 +103,41 @@ impl Job<'_> {
                     None => Ok(Vec::new()),
                 };
                 let recovered = recovered.unwrap_or_else(|error| {
-                    tracing::warn!(report = request.report, error = chain(&error), "the findings of the last run cannot be read from the chunks");
+                    tracing::warn!(
+                        report = request.report,
+                        error = chain(&error),
+                        "the findings of the last run cannot be read from the chunks"
+                    );
                     Vec::new()
                 });
-                tracing::warn!(report = request.report, why, findings = recovered.len(), "history is lost, the chunks carry on");
+                tracing::warn!(
+                    report = request.report,
+                    why,
+                    findings = recovered.len(),
+                    "history is lost, the chunks carry on"
+                );
                 self.carry_out(request, Some(recovered)).await
             }
             other => other,
         };
         let result = result.map_err(|error| failure(&error))?;
         for warning in &result.warnings {
-            tracing::warn!(policy = self.policy.name_any(), account = self.account.name_any(), warning, "the store is damaged");
+            tracing::warn!(
+                policy = self.policy.name_any(),
+                account = self.account.name_any(),
+                warning,
+                "the store is damaged"
+            );
         }
-        let written = reports.write(&report, &result.plan, &self.marks, self.run).await.map_err(|error| cluster(&error))?;
+        let written = reports
+            .write(&report, &result.plan, &self.marks, self.run)
+            .await
+            .map_err(|error| cluster(&error))?;
         self.context.metrics.report_written(written.status, &result.plan.document.delta);
-        Ok(Audited { chunks_written: written.created, provider: result.plan.document.provider.as_str() })
+        Ok(Audited {
+            chunks_written: written.created,
+            provider: result.plan.document.provider.as_str(),
+        })
     }
 
     async fn carry_out(&self, request: RunRequest, recovered: Option<Vec<Finding>>) -> Result<RunResult, RunError> {
@@ -107,7 +164,11 @@ impl Job<'_> {
                 accounts: self.accounts(),
                 spec: Some((*self.account.spec).clone()),
             },
-            policy: PolicyRef { name: policy.clone(), uid: self.policy.uid().unwrap_or_default(), spec: (*self.policy.spec).clone() },
+            policy: PolicyRef {
+                name: policy.clone(),
+                uid: self.policy.uid().unwrap_or_default(),
+                spec: (*self.policy.spec).clone(),
+            },
             report: report_name(&policy, &account),
             previous: report.status.as_ref().and_then(|status| status.document.clone()).map(Box::new),
             snapshots: newest.into_iter().collect(),
@@ -122,7 +183,12 @@ impl Job<'_> {
         let status = self.account.status.as_ref();
         let provider = status.and_then(|status| status.provider);
         let scopes = status.and_then(|status| status.account.as_deref()).unwrap_or_default();
-        let account = |scope: &str| Some(Account { provider: provider?, scope: scope.to_owned() });
+        let account = |scope: &str| {
+            Some(Account {
+                provider: provider?,
+                scope: scope.to_owned(),
+            })
+        };
         scopes.split(',').filter_map(account).collect()
     }
 }

@@ -63,7 +63,12 @@ pub async fn reconcile(namespace: &str, name: &str, context: &Arc<Context>) -> R
     }
     let reports = Reports::new(&context.client, namespace);
     for (report, uid) in plan.prune {
-        tracing::info!(namespace, policy = name, report, "removing the report of an account that is gone or no longer selected");
+        tracing::info!(
+            namespace,
+            policy = name,
+            report,
+            "removing the report of an account that is gone or no longer selected"
+        );
         reports.remove(&report, uid).await?;
     }
     for (account, since) in plan.collect {
@@ -73,7 +78,10 @@ pub async fn reconcile(namespace: &str, name: &str, context: &Arc<Context>) -> R
     }
     for start in plan.start {
         let pair = Pair::of(&policy, &start.account);
-        context.audits.start(pair, audit::audit(context.clone(), policy.clone(), (*start.account).clone(), start.next_run));
+        context.audits.start(
+            pair,
+            audit::audit(context.clone(), policy.clone(), (*start.account).clone(), start.next_run),
+        );
     }
     Ok(plan.again.map_or_else(Action::await_change, Action::requeue))
 }
@@ -92,7 +100,11 @@ fn states<'a>(context: &'a Arc<Context>, policy: &AuditPolicy) -> (impl Fn(&Pair
     }
     let state = move |pair: &Pair| {
         let memory = context.memory.pair(pair);
-        AuditState { busy: matches!(context.audits.state(pair), JobState::Busy), last: memory.last, failed: memory.failed }
+        AuditState {
+            busy: matches!(context.audits.state(pair), JobState::Busy),
+            last: memory.last,
+            failed: memory.failed,
+        }
     };
     (state, settled)
 }
@@ -104,12 +116,21 @@ pub fn forget(context: &Context, namespace: &str, name: &str) {
     }
     let names = Name::new(namespace).and_then(|namespace| Ok((namespace, Name::new(name)?)));
     if let Err(error) = names.and_then(|(namespace, name)| context.store.remove_policy(&namespace, &name)) {
-        tracing::warn!(namespace, name, error = super::chain(&error), "the findings of a deleted policy could not be removed");
+        tracing::warn!(
+            namespace,
+            name,
+            error = super::chain(&error),
+            "the findings of a deleted policy could not be removed"
+        );
     }
 }
 
 /// Rule ids, frameworks and parameters that the policy names and this version does not know.
 fn unknown_names(context: &Context, policy: &AuditPolicy) -> Vec<String> {
     let problems = crate::audit::policy_problems(&context.catalogue, &policy.spec);
-    problems.into_iter().take(UNKNOWN_NAMES).map(|problem| format!("spec.{}: '{}' ({})", problem.place, problem.value, problem.reason)).collect()
+    problems
+        .into_iter()
+        .take(UNKNOWN_NAMES)
+        .map(|problem| format!("spec.{}: '{}' ({})", problem.place, problem.value, problem.reason))
+        .collect()
 }

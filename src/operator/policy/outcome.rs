@@ -1,6 +1,5 @@
 //! Names of audits, and how they ended.
 
-
 use super::plan::Evaluated;
 use crate::api::{AuditPolicy, CloudAccount};
 use crate::operator::ObjectKey;
@@ -18,10 +17,12 @@ pub struct Pair {
 impl Pair {
     /// The pair of two objects of one namespace.
     pub fn of(policy: &AuditPolicy, account: &CloudAccount) -> Self {
-        Self { policy: ObjectKey::of(policy), account: ObjectKey::of(account) }
+        Self {
+            policy: ObjectKey::of(policy),
+            account: ObjectKey::of(account),
+        }
     }
 }
-
 
 /// The end of one audit job.
 #[derive(Debug, Clone)]

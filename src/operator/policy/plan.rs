@@ -91,16 +91,30 @@ pub struct Plan {
 pub fn plan(facts: &Facts<'_>) -> Plan {
     let policy = facts.policy;
     let before = policy.status.clone().unwrap_or_default();
-    let mut pass = Pass { now: facts.now, generation: policy.metadata.generation, status: before.clone() };
+    let mut pass = Pass {
+        now: facts.now,
+        generation: policy.metadata.generation,
+        status: before.clone(),
+    };
     pass.status.observed_generation = pass.generation;
     pass.status.unknown_names.clone_from(&facts.unknown_names);
     pass.status.exemptions = exemptions(policy, facts.now);
 
-    let selected: Vec<&Arc<CloudAccount>> =
-        facts.accounts.iter().filter(|account| policy.spec.account_selector.matches(&account.name_any(), account.labels())).collect();
+    let selected: Vec<&Arc<CloudAccount>> = facts
+        .accounts
+        .iter()
+        .filter(|account| policy.spec.account_selector.matches(&account.name_any(), account.labels()))
+        .collect();
     pass.selected(&selected);
     let prune = prune(&facts.reports, &selected);
-    let mut plan = Plan { status: AuditPolicyStatus::default(), start: Vec::new(), collect: Vec::new(), prune, again: None, notes: Vec::new() };
+    let mut plan = Plan {
+        status: AuditPolicyStatus::default(),
+        start: Vec::new(),
+        collect: Vec::new(),
+        prune,
+        again: None,
+        notes: Vec::new(),
+    };
     match pass.schedule(policy) {
         Err(failure) => pass.stall(&failure),
         Ok(_) if policy.spec.suspend => pass.suspended(),
@@ -120,7 +134,13 @@ struct Pass {
 impl Pass {
     fn set(&mut self, kind: &'static str, status: Status, reason: &'static str, message: impl Into<String>) {
         let message = shortened(&message.into(), MESSAGE);
-        let new = NewCondition { kind, status, reason, message, observed_generation: self.generation };
+        let new = NewCondition {
+            kind,
+            status,
+            reason,
+            message,
+            observed_generation: self.generation,
+        };
         conditions::upsert(&mut self.status.conditions, new, self.now);
     }
 
@@ -130,7 +150,12 @@ impl Pass {
             let message = "spec.accountSelector selects no CloudAccount of this namespace";
             self.set(conditions::ACCOUNTS_SELECTED, Status::False, reason::NO_ACCOUNT_SELECTED, message);
         } else {
-            self.set(conditions::ACCOUNTS_SELECTED, Status::True, reason::SUCCEEDED, format!("{} selected", counted(selected.len(), "account")));
+            self.set(
+                conditions::ACCOUNTS_SELECTED,
+                Status::True,
+                reason::SUCCEEDED,
+                format!("{} selected", counted(selected.len(), "account")),
+            );
         }
     }
 
@@ -154,17 +179,28 @@ impl Pass {
     fn suspended(&mut self) {
         conditions::remove(&mut self.status.conditions, conditions::RECONCILING);
         conditions::remove(&mut self.status.conditions, conditions::STALLED);
-        self.set(conditions::READY, Status::Unknown, reason::SUSPENDED, "spec.suspend is true: nothing is audited");
+        self.set(
+            conditions::READY,
+            Status::Unknown,
+            reason::SUSPENDED,
+            "spec.suspend is true: nothing is audited",
+        );
         self.status.next_run_time = None;
     }
 
     /// The time since which every selected account must have been collected and audited: the last tick of the schedule, or when a new
     /// run-now annotation was first seen. None: no more is asked than that each snapshot is audited once.
     fn asked_since(&mut self, policy: &AuditPolicy, schedule: Option<&Schedule>) -> Option<Timestamp> {
-        let value = policy.annotations().get(RUN_NOW_ANNOTATION).filter(|value| self.status.last_handled_run_now.as_ref() != Some(*value));
+        let value = policy
+            .annotations()
+            .get(RUN_NOW_ANNOTATION)
+            .filter(|value| self.status.last_handled_run_now.as_ref() != Some(*value));
         self.status.pending_run = value.map(|value| match self.status.pending_run.take() {
             Some(pending) if pending.value == *value => pending,
-            _ => PendingRun { value: value.clone(), since: self.now },
+            _ => PendingRun {
+                value: value.clone(),
+                since: self.now,
+            },
         });
         let tick = schedule.and_then(|schedule| schedule.last_until(self.now)).filter(|tick| {
             // A new policy waits for its first tick; a tick that was handled is over.
@@ -188,7 +224,11 @@ impl Pass {
             let report = facts.reports.iter().find(|report| report.spec.account_ref.uid == pair.account.uid);
             let evaluated = newest(report.and_then(|report| evaluated(report)), state.last.clone());
             last_run = last_run.max(evaluated.as_ref().map(|evaluated| evaluated.run));
-            let collected = account.status.as_ref().and_then(|status| status.last_collection.as_ref()).map(|collection| collection.time);
+            let collected = account
+                .status
+                .as_ref()
+                .and_then(|status| status.last_collection.as_ref())
+                .map(|collection| collection.time);
             let stopped = stopped(account);
             if stopped {
                 unread.push(account.name_any());
@@ -226,7 +266,10 @@ impl Pass {
             }
             waiting += 1;
             let next_run = next_tick.or_else(|| account.status.as_ref().and_then(|status| status.next_collection_time));
-            plan.start.push(Start { account: (*account).clone(), next_run });
+            plan.start.push(Start {
+                account: (*account).clone(),
+                next_run,
+            });
         }
         self.status.last_run_time = last_run.or(self.status.last_run_time);
         self.status.next_run_time = next_tick;
@@ -239,10 +282,22 @@ impl Pass {
     fn finish(&mut self, waiting: usize, failures: &[(String, Failure)], unread: &[String], since: Option<Timestamp>) {
         conditions::remove(&mut self.status.conditions, conditions::STALLED);
         if waiting > 0 {
-            if conditions::find(&self.status.conditions, conditions::READY).is_none_or(|ready| ready.status != "True") && failures.is_empty() {
-                self.set(conditions::READY, Status::Unknown, reason::PROGRESSING, format!("waiting for {}", counted(waiting, "account")));
+            if conditions::find(&self.status.conditions, conditions::READY).is_none_or(|ready| ready.status != "True")
+                && failures.is_empty()
+            {
+                self.set(
+                    conditions::READY,
+                    Status::Unknown,
+                    reason::PROGRESSING,
+                    format!("waiting for {}", counted(waiting, "account")),
+                );
             }
-            self.set(conditions::RECONCILING, Status::True, reason::PROGRESSING, format!("waiting for {}", counted(waiting, "account")));
+            self.set(
+                conditions::RECONCILING,
+                Status::True,
+                reason::PROGRESSING,
+                format!("waiting for {}", counted(waiting, "account")),
+            );
         } else {
             conditions::remove(&mut self.status.conditions, conditions::RECONCILING);
             if let (Some(since), true) = (since, failures.is_empty()) {
@@ -254,12 +309,20 @@ impl Pass {
             }
         }
         if let Some((account, failure)) = failures.first() {
-            let message = format!("the audit of {} failed, of '{account}' because {}", counted(failures.len(), "account"), failure.message);
+            let message = format!(
+                "the audit of {} failed, of '{account}' because {}",
+                counted(failures.len(), "account"),
+                failure.message
+            );
             self.set(conditions::READY, Status::False, reason::AUDIT_FAILED, message);
         } else if waiting == 0 {
             let mut message = "every snapshot of the selected accounts is audited".to_owned();
             if !unread.is_empty() {
-                message = format!("{message}; {} cannot be collected now: {}", counted(unread.len(), "account"), unread.join(", "));
+                message = format!(
+                    "{message}; {} cannot be collected now: {}",
+                    counted(unread.len(), "account"),
+                    unread.join(", ")
+                );
             }
             if !self.status.unknown_names.is_empty() {
                 message = format!("{message}; this version does not know {}", self.status.unknown_names.join(", "));
@@ -271,13 +334,21 @@ impl Pass {
 
 /// Whether an account gives no new snapshot until somebody acts.
 fn stopped(account: &CloudAccount) -> bool {
-    account.spec.suspend || account.status.as_ref().is_some_and(|status| conditions::is_true(&status.conditions, conditions::STALLED))
+    account.spec.suspend
+        || account
+            .status
+            .as_ref()
+            .is_some_and(|status| conditions::is_true(&status.conditions, conditions::STALLED))
 }
 
 /// What the report says that was evaluated last.
 fn evaluated(report: &ReportHead) -> Option<Evaluated> {
     let status = report.status.as_ref()?;
-    Some(Evaluated { run: status.last_run_time?, collected_at: status.collected_at, generation: status.policy_generation })
+    Some(Evaluated {
+        run: status.last_run_time?,
+        collected_at: status.collected_at,
+        generation: status.policy_generation,
+    })
 }
 
 fn newest(report: Option<Evaluated>, process: Option<Evaluated>) -> Option<Evaluated> {
@@ -314,7 +385,11 @@ fn exemptions(policy: &AuditPolicy, now: Timestamp) -> Option<ExemptionSummary> 
 
 /// `1 account`, `2 accounts`.
 fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+    if count == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{count} {what}s")
+    }
 }
 
 /// One Event for each transition.
@@ -322,13 +397,32 @@ fn notes(before: &AuditPolicyStatus, after: &AuditPolicyStatus) -> Vec<Note> {
     let key = |status: &AuditPolicyStatus, kind: &str| {
         conditions::find(&status.conditions, kind).map(|condition| (condition.status.clone(), condition.reason.clone()))
     };
-    let changed = |kind: &str| (key(before, kind) != key(after, kind)).then(|| conditions::find(&after.conditions, kind)).flatten();
+    let changed = |kind: &str| {
+        (key(before, kind) != key(after, kind))
+            .then(|| conditions::find(&after.conditions, kind))
+            .flatten()
+    };
     if let Some(stalled) = changed(conditions::STALLED) {
-        return vec![Note { warning: true, reason: "Stalled", action: "Audit", text: format!("{}: {}", stalled.reason, stalled.message) }];
+        return vec![Note {
+            warning: true,
+            reason: "Stalled",
+            action: "Audit",
+            text: format!("{}: {}", stalled.reason, stalled.message),
+        }];
     }
     match changed(conditions::READY) {
-        Some(ready) if ready.status == "True" => vec![Note { warning: false, reason: "AuditSucceeded", action: "Audit", text: ready.message.clone() }],
-        Some(ready) if ready.status == "False" => vec![Note { warning: true, reason: "AuditFailed", action: "Audit", text: ready.message.clone() }],
+        Some(ready) if ready.status == "True" => vec![Note {
+            warning: false,
+            reason: "AuditSucceeded",
+            action: "Audit",
+            text: ready.message.clone(),
+        }],
+        Some(ready) if ready.status == "False" => vec![Note {
+            warning: true,
+            reason: "AuditFailed",
+            action: "Audit",
+            text: ready.message.clone(),
+        }],
         _ => Vec::new(),
     }
 }

@@ -10,7 +10,10 @@ use kube::{Api, Client, ResourceExt as _};
 use sha2::{Digest as _, Sha256};
 
 use crate::api::conditions::{self, NewCondition, Status, reason};
-use crate::api::{ACCOUNT_LABEL, AuditPolicy, AuditReport, AuditReportChunk, AuditReportChunkSpec, AuditReportSpec, AuditReportStatus, CloudAccount, ObjectRef, POLICY_LABEL};
+use crate::api::{
+    ACCOUNT_LABEL, AuditPolicy, AuditReport, AuditReportChunk, AuditReportChunkSpec, AuditReportSpec, AuditReportStatus, CloudAccount,
+    ObjectRef, POLICY_LABEL,
+};
 use crate::model::{Finding, ReportDocument};
 use crate::operator::cluster::{ClusterError, FIELD_MANAGER, apply_status, bounded, delete, owned_by, to_value};
 use crate::report::{Chunk, JoinError, ReportPlan, StoredChunk, join};
@@ -52,7 +55,10 @@ pub struct Reports {
 impl Reports {
     /// Of one namespace.
     pub fn new(client: &Client, namespace: &str) -> Self {
-        Self { reports: Api::namespaced(client.clone(), namespace), chunks: Api::namespaced(client.clone(), namespace) }
+        Self {
+            reports: Api::namespaced(client.clone(), namespace),
+            chunks: Api::namespaced(client.clone(), namespace),
+        }
     }
 
     /// The report of a policy and an account, created where it is not there. One that belongs to an object of the same name that was there
@@ -60,8 +66,14 @@ impl Reports {
     pub async fn ensure(&self, policy: &AuditPolicy, account: &CloudAccount) -> Result<AuditReport, ClusterError> {
         let name = report_name(&policy.name_any(), &account.name_any());
         let spec = AuditReportSpec {
-            policy_ref: ObjectRef { name: policy.name_any(), uid: policy.uid().unwrap_or_default() },
-            account_ref: ObjectRef { name: account.name_any(), uid: account.uid().unwrap_or_default() },
+            policy_ref: ObjectRef {
+                name: policy.name_any(),
+                uid: policy.uid().unwrap_or_default(),
+            },
+            account_ref: ObjectRef {
+                name: account.name_any(),
+                uid: account.uid().unwrap_or_default(),
+            },
         };
         if let Some(found) = bounded(format!("read AuditReport '{name}'"), self.reports.get_opt(&name)).await? {
             if found.spec == spec {
@@ -127,10 +139,16 @@ impl Reports {
     /// Names and UIDs of the chunks of a report, by metadata alone.
     async fn chunk_names(&self, report: &AuditReport) -> Result<BTreeMap<String, Option<String>>, ClusterError> {
         let mut names = BTreeMap::new();
-        let mut parameters = ListParams::default().labels(&format!("{REPORT_LABEL}={}", report.uid().unwrap_or_default())).limit(PAGE);
+        let mut parameters = ListParams::default()
+            .labels(&format!("{REPORT_LABEL}={}", report.uid().unwrap_or_default()))
+            .limit(PAGE);
         loop {
             let page = bounded("list the AuditReportChunks of a report", self.chunks.list_metadata(&parameters)).await?;
-            names.extend(page.items.into_iter().filter_map(|chunk| Some((chunk.metadata.name?, chunk.metadata.uid))));
+            names.extend(
+                page.items
+                    .into_iter()
+                    .filter_map(|chunk| Some((chunk.metadata.name?, chunk.metadata.uid))),
+            );
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => parameters = parameters.continue_token(&token),
                 None => return Ok(names),
@@ -141,7 +159,10 @@ impl Reports {
     async fn create_chunk(&self, report: &AuditReport, chunk: &Chunk) -> Result<(), ClusterError> {
         let name = &chunk.reference.name;
         let spec = AuditReportChunkSpec {
-            report_ref: ObjectRef { name: report.name_any(), uid: report.uid().unwrap_or_default() },
+            report_ref: ObjectRef {
+                name: report.name_any(),
+                uid: report.uid().unwrap_or_default(),
+            },
             bucket: chunk.reference.bucket,
             encoding: chunk.encoding,
             data: chunk.data.clone(),
@@ -159,7 +180,12 @@ impl Reports {
         };
         let mut attempt = 1;
         loop {
-            match bounded(format!("create AuditReportChunk '{name}'"), self.chunks.create(&parameters(), &object)).await {
+            match bounded(
+                format!("create AuditReportChunk '{name}'"),
+                self.chunks.create(&parameters(), &object),
+            )
+            .await
+            {
                 // The name holds the hash of the content: one of this report is the same. One of an earlier report of the same name is
                 // about to be collected, and must go first.
                 Err(error) if error.is_conflict() && attempt < CREATE_ATTEMPTS => {
@@ -190,7 +216,13 @@ pub struct Marks {
 fn status(report: &AuditReport, plan: &ReportPlan, evaluated: &Marks, now: Timestamp) -> AuditReportStatus {
     let mut conditions = report.status.as_ref().map(|status| status.conditions.clone()).unwrap_or_default();
     let mut set = |kind, status, reason, message: String| {
-        let new = NewCondition { kind, status, reason, message, observed_generation: report.metadata.generation };
+        let new = NewCondition {
+            kind,
+            status,
+            reason,
+            message,
+            observed_generation: report.metadata.generation,
+        };
         conditions::upsert(&mut conditions, new, now);
     };
     let ready = if plan.document.coverage.complete {
@@ -199,9 +231,19 @@ fn status(report: &AuditReport, plan: &ReportPlan, evaluated: &Marks, now: Times
         "the last audit could not read or understand everything: status.coverage says what is missing".to_owned()
     };
     set(conditions::READY, Status::True, reason::SUCCEEDED, ready);
-    set(conditions::STALE, Status::False, reason::CURRENT, "the last audit is as recent as it should be".to_owned());
+    set(
+        conditions::STALE,
+        Status::False,
+        reason::CURRENT,
+        "the last audit is as recent as it should be".to_owned(),
+    );
     match &plan.document.truncation {
-        None => set(conditions::TRUNCATED, Status::False, reason::COMPLETE, "every finding is in the chunks".to_owned()),
+        None => set(
+            conditions::TRUNCATED,
+            Status::False,
+            reason::COMPLETE,
+            "every finding is in the chunks".to_owned(),
+        ),
         Some(truncation) => {
             let dropped = truncation.findings_dropped.total();
             let message = format!(
@@ -222,12 +264,22 @@ fn status(report: &AuditReport, plan: &ReportPlan, evaluated: &Marks, now: Times
 
 /// A name that is too long for a label has none: it is in the spec, and field selectors find it there.
 fn labels<const N: usize>(own: [(&str, String); N]) -> BTreeMap<String, String> {
-    let managed = [("app.kubernetes.io/managed-by".to_owned(), FIELD_MANAGER.to_owned()), ("app.kubernetes.io/part-of".to_owned(), "ciem".to_owned())];
-    own.into_iter().filter(|(_, value)| value.len() <= LABEL_LENGTH).map(|(key, value)| (key.to_owned(), value)).chain(managed).collect()
+    let managed = [
+        ("app.kubernetes.io/managed-by".to_owned(), FIELD_MANAGER.to_owned()),
+        ("app.kubernetes.io/part-of".to_owned(), "ciem".to_owned()),
+    ];
+    own.into_iter()
+        .filter(|(_, value)| value.len() <= LABEL_LENGTH)
+        .map(|(key, value)| (key.to_owned(), value))
+        .chain(managed)
+        .collect()
 }
 
 fn parameters() -> PostParams {
-    PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }
+    PostParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PostParams::default()
+    }
 }
 
 #[cfg(test)]

@@ -69,7 +69,13 @@ struct World {
 
 impl World {
     fn new(policy: AuditPolicy, accounts: Vec<Arc<CloudAccount>>) -> Self {
-        Self { policy, now: now(), accounts, reports: Vec::new(), audits: HashMap::new() }
+        Self {
+            policy,
+            now: now(),
+            accounts,
+            reports: Vec::new(),
+            audits: HashMap::new(),
+        }
     }
 
     fn plan(&self) -> Plan {
@@ -90,7 +96,10 @@ impl World {
 }
 
 fn started(plan: &Plan) -> Vec<String> {
-    plan.start.iter().map(|start| start.account.metadata.name.clone().unwrap()).collect()
+    plan.start
+        .iter()
+        .map(|start| start.account.metadata.name.clone().unwrap())
+        .collect()
 }
 
 fn condition(plan: &Plan, kind: &str) -> Option<(String, String)> {
@@ -139,8 +148,18 @@ fn an_edited_policy_is_audited_again() {
 #[test]
 fn what_this_process_audited_counts_before_the_cache_shows_it() {
     let mut world = World::new(plain(), vec![account("a", Some("2026-03-01T11:00:00Z"))]);
-    let last = Some(Evaluated { run: now(), collected_at: Some(at("2026-03-01T11:00:00Z")), generation: Some(1) });
-    world.audits.insert("a".into(), AuditState { last, ..AuditState::default() });
+    let last = Some(Evaluated {
+        run: now(),
+        collected_at: Some(at("2026-03-01T11:00:00Z")),
+        generation: Some(1),
+    });
+    world.audits.insert(
+        "a".into(),
+        AuditState {
+            last,
+            ..AuditState::default()
+        },
+    );
     assert!(started(&world.plan()).is_empty());
 }
 
@@ -149,7 +168,9 @@ fn accounts_that_are_not_selected_are_left_alone_and_their_reports_removed() {
     let mut other = (*account("b", Some("2026-03-01T11:00:00Z"))).clone();
     other.metadata.labels = None;
     let mut world = World::new(plain(), vec![account("a", Some("2026-03-01T11:00:00Z")), Arc::new(other)]);
-    world.reports = ["a", "b", "gone"].map(|name| report(name, "2026-03-01T11:00:05Z", "2026-03-01T11:00:00Z", 1)).to_vec();
+    world.reports = ["a", "b", "gone"]
+        .map(|name| report(name, "2026-03-01T11:00:05Z", "2026-03-01T11:00:00Z", 1))
+        .to_vec();
     let plan = world.plan();
     let pruned: Vec<&str> = plan.prune.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(pruned, ["baseline-b", "baseline-gone"]);
@@ -170,7 +191,10 @@ fn a_recreated_account_is_another_account() {
 #[test]
 fn no_account_is_said_and_is_no_failure() {
     let plan = World::new(plain(), Vec::new()).plan();
-    assert_eq!(condition(&plan, conditions::ACCOUNTS_SELECTED), is("False", reason::NO_ACCOUNT_SELECTED));
+    assert_eq!(
+        condition(&plan, conditions::ACCOUNTS_SELECTED),
+        is("False", reason::NO_ACCOUNT_SELECTED)
+    );
     assert_eq!(condition(&plan, conditions::READY), is("True", reason::SUCCEEDED));
 }
 
@@ -238,13 +262,27 @@ fn run_now_collects_and_audits_once() {
 #[test]
 fn a_failed_audit_is_said_and_tried_again_later() {
     let mut world = World::new(plain(), vec![account("a", Some("2026-03-01T11:00:00Z"))]);
-    let failed = Some((Failure::transient(reason::WRITE_FAILED, "the disk is full"), now() + SignedDuration::from_secs(30)));
-    world.audits.insert("a".into(), AuditState { failed: failed.clone(), ..AuditState::default() });
+    let failed = Some((
+        Failure::transient(reason::WRITE_FAILED, "the disk is full"),
+        now() + SignedDuration::from_secs(30),
+    ));
+    world.audits.insert(
+        "a".into(),
+        AuditState {
+            failed: failed.clone(),
+            ..AuditState::default()
+        },
+    );
     let wait = world.plan();
     assert!(started(&wait).is_empty());
     assert_eq!(wait.again, Some(Duration::from_secs(31)));
     assert_eq!(condition(&wait, conditions::READY), is("False", reason::AUDIT_FAILED));
-    assert!(conditions::find(&wait.status.conditions, conditions::READY).unwrap().message.contains("the disk is full"));
+    assert!(
+        conditions::find(&wait.status.conditions, conditions::READY)
+            .unwrap()
+            .message
+            .contains("the disk is full")
+    );
     world.now = now() + SignedDuration::from_secs(31);
     assert_eq!(started(&world.plan()), ["a"]);
 }
@@ -252,8 +290,16 @@ fn a_failed_audit_is_said_and_tried_again_later() {
 #[test]
 fn what_is_not_understood_stalls_by_name() {
     for (spec, reason, name) in [
-        (json!({"accountSelector": {}, "schedule": {"cron": "99 * * * *"}}), reason::INVALID_SPEC, "99 * * * *"),
-        (json!({"accountSelector": {}, "schedule": {"cron": "0 1 * * *", "timeZone": "Mars/Base"}}), reason::INVALID_SPEC, "Mars/Base"),
+        (
+            json!({"accountSelector": {}, "schedule": {"cron": "99 * * * *"}}),
+            reason::INVALID_SPEC,
+            "99 * * * *",
+        ),
+        (
+            json!({"accountSelector": {}, "schedule": {"cron": "0 1 * * *", "timeZone": "Mars/Base"}}),
+            reason::INVALID_SPEC,
+            "Mars/Base",
+        ),
         (
             json!({"accountSelector": {}, "guardrails": [{"name": "g", "who": {"kinds": ["ServiceAccount"]}, "effect": "Never", "access": {"classes": ["delete-data"]}, "severity": "High"}]}),
             reason::NOT_SUPPORTED,
@@ -262,14 +308,22 @@ fn what_is_not_understood_stalls_by_name() {
     ] {
         let plan = World::new(policy(&spec), vec![account("a", Some("2026-03-01T11:00:00Z"))]).plan();
         assert_eq!(condition(&plan, conditions::STALLED), is("True", reason), "{spec}");
-        assert!(conditions::find(&plan.status.conditions, conditions::STALLED).unwrap().message.contains(name));
+        assert!(
+            conditions::find(&plan.status.conditions, conditions::STALLED)
+                .unwrap()
+                .message
+                .contains(name)
+        );
         assert!(plan.start.is_empty() && plan.collect.is_empty());
     }
 }
 
 #[test]
 fn a_suspended_policy_audits_nothing_and_keeps_its_reports() {
-    let mut world = World::new(policy(&json!({"accountSelector": {}, "suspend": true})), vec![account("a", Some("2026-03-01T11:00:00Z"))]);
+    let mut world = World::new(
+        policy(&json!({"accountSelector": {}, "suspend": true})),
+        vec![account("a", Some("2026-03-01T11:00:00Z"))],
+    );
     world.reports = vec![report("a", "2026-03-01T10:00:05Z", "2026-03-01T10:00:00Z", 1)];
     let plan = world.plan();
     assert!(plan.start.is_empty() && plan.prune.is_empty());
