@@ -63,12 +63,20 @@ fn rust_files(dir: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// The `a::b` or `a` that a text begins with.
+fn two_words(text: &str) -> (String, Option<String>) {
+    let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let first = word(text);
+    let rest = text.strip_prefix(&first).and_then(|rest| rest.strip_prefix("::"));
+    let second = rest.map(word).filter(|second| !second.is_empty());
+    (first, second)
+}
+
 /// Every `crate::a::b` that a file names, as `(a, Some(b))`. Braces after `crate::` give one entry each.
 fn crate_paths(text: &str) -> Vec<(String, Option<String>)> {
-    let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
     let mut found = Vec::new();
-    for (at, _) in text.match_indices("crate::") {
-        let rest = &text[at + "crate::".len()..];
+    let after = text.match_indices("crate::").filter_map(|(at, start)| text.get(at + start.len()..));
+    for rest in after {
         if let Some(list) = rest.strip_prefix('{') {
             let mut depth = 1;
             let mut start = true;
@@ -78,12 +86,7 @@ fn crate_paths(text: &str) -> Vec<(String, Option<String>)> {
                     '}' => depth -= 1,
                     ',' if depth == 1 => start = true,
                     c if start && c.is_alphabetic() => {
-                        let first = word(&list[index..]);
-                        let second = list[index + first.len()..]
-                            .strip_prefix("::")
-                            .map(word)
-                            .filter(|second| !second.is_empty());
-                        found.push((first, second));
+                        found.push(two_words(list.split_at(index).1));
                         start = false;
                     }
                     _ => {}
@@ -93,9 +96,7 @@ fn crate_paths(text: &str) -> Vec<(String, Option<String>)> {
                 }
             }
         } else {
-            let first = word(rest);
-            let second = rest[first.len()..].strip_prefix("::").map(word).filter(|second| !second.is_empty());
-            found.push((first, second));
+            found.push(two_words(rest));
         }
     }
     found
@@ -129,14 +130,13 @@ fn imports_follow_the_table() {
                 wrong.push(format!("src/{}: crate::{module}", relative.display()));
             }
             let provider = (PROVIDER_PARENTS.contains(&row) && parts.len() > 1).then(|| parts[1].trim_end_matches(".rs"));
-            if let (Some(own), Some(inner)) = (provider, &inner) {
-                if PROVIDERS.contains(&own)
-                    && PROVIDER_PARENTS.contains(&module.as_str())
-                    && PROVIDERS.contains(&inner.as_str())
-                    && inner != own
-                {
-                    wrong.push(format!("src/{}: crate::{module}::{inner}", relative.display()));
-                }
+            if let (Some(own), Some(inner)) = (provider, &inner)
+                && PROVIDERS.contains(&own)
+                && PROVIDER_PARENTS.contains(&module.as_str())
+                && PROVIDERS.contains(&inner.as_str())
+                && inner != own
+            {
+                wrong.push(format!("src/{}: crate::{module}::{inner}", relative.display()));
             }
         }
     }

@@ -174,7 +174,7 @@ pub struct Facts<'a> {
 }
 
 impl Facts<'_> {
-    /// Fills a sentence. An unknown name, which [`Rule::check`] refuses, stays as it is.
+    /// Fills a sentence. An unknown name, which `Rule::check` refuses, stays as it is.
     pub fn fill(&self, sentence: &str) -> String {
         let mut filled = String::with_capacity(sentence.len() + self.identity.len() + self.subject.len() + self.policies.len());
         let mut rest = sentence;

@@ -1,6 +1,7 @@
 //! `ciem can`: one decision.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
@@ -149,15 +150,16 @@ fn table(question: &Question, decision: &Decision) -> String {
         question.resource,
         verdict(decision.verdict)
     );
-    text += &format!("  why: {} ({})\n", decision.reason, decision.reason_code.as_str());
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "  why: {} ({})", decision.reason, decision.reason_code.as_str());
     if let Some(residual) = &decision.residual {
-        text += &format!("  if: {}\n", sentence(residual));
+        let _ = writeln!(text, "  if: {}", sentence(residual));
     }
     for answer in &decision.layers {
-        text += &format!("  {}\n", layer(answer));
+        let _ = writeln!(text, "  {}", layer(answer));
     }
     if !decision.unread_layers.is_empty() {
-        text += &format!("  not read: {}\n", decision.unread_layers.join(", "));
+        let _ = writeln!(text, "  not read: {}", decision.unread_layers.join(", "));
     }
     text
 }
@@ -174,13 +176,13 @@ const fn verdict(verdict: Verdict) -> &'static str {
 fn layer(answer: &LayerAnswer) -> String {
     let mut text = format!("{}: {}", answer.layer, verdict(answer.verdict));
     if let Some(policy) = &answer.policy {
-        text += &format!(" by {policy}");
+        let _ = write!(text, " by {policy}");
     }
     if let Some(statement) = answer.statement {
-        text += &format!(" statement {statement}");
+        let _ = write!(text, " statement {statement}");
     }
     if let Some(sid) = &answer.sid {
-        text += &format!(" ({sid})");
+        let _ = write!(text, " ({sid})");
     }
     text
 }

@@ -1,5 +1,7 @@
 //! What is built in: rules, CRDs, JSON schemas.
 
+use std::fmt::Write as _;
+
 use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure, OrExit as _};
@@ -40,10 +42,11 @@ pub fn rules(arguments: &RulesArguments) -> Result<Exit, Failure> {
     };
     let rules: Vec<&Rule> = catalogue.rules().iter().filter(wanted).collect();
     let text = match arguments.format {
-        Format::Table => rules
-            .iter()
-            .map(|rule| format!("{:<12} {:<9} {}\n", rule.id, rule.severity.as_str(), rule.title))
-            .collect(),
+        Format::Table => rules.iter().fold(String::new(), |mut table, rule| {
+            // Writing to a string does not fail.
+            let _ = writeln!(table, "{:<12} {:<9} {}", rule.id, rule.severity.as_str(), rule.title);
+            table
+        }),
         Format::Json => serde_json::to_string_pretty(&rules).or_exit(Exit::Internal)? + "\n",
         Format::Yaml => serde_saphyr::to_string(&rules).or_exit(Exit::Internal)?,
     };

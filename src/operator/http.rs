@@ -1,5 +1,6 @@
 //! `/healthz`, `/readyz` and `/metrics`.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -104,13 +105,11 @@ fn as_text(body: &str) -> String {
             (Some("#"), Some(what), Some(name), Some(rest)) if counters.contains(&name) => Some((what, name, rest)),
             _ => None,
         };
-        match family {
-            Some((what, name, rest)) => text.push_str(&format!("# {what} {name}_total {rest}\n")),
-            None => {
-                text.push_str(line);
-                text.push('\n');
-            }
-        }
+        // Writing to a string does not fail.
+        let _ = match family {
+            Some((what, name, rest)) => writeln!(text, "# {what} {name}_total {rest}"),
+            None => writeln!(text, "{line}"),
+        };
     }
     text
 }

@@ -241,13 +241,13 @@ impl Objects {
         let findings = reports.iter().filter(|report| report.status.is_some()).flat_map(|report| {
             let (status, own) = (status(report), labels(report));
             let provider = status.provider.map_or("unknown", crate::model::Provider::as_str);
-            let states = [
+            let by_state = [
                 ("open", status.counts.open),
                 ("exempted", status.counts.exempted),
                 ("unverified", status.counts.unverified),
             ];
             let mut series = Vec::new();
-            for (state, counts) in states {
+            for (state, counts) in by_state {
                 for severity in Severity::WORST_FIRST {
                     let mut labels = own.clone();
                     labels.extend([

@@ -53,6 +53,9 @@ impl ObjectKey {
     }
 }
 
+/// Wakes the reconciler of the object of a namespace and a name.
+type WakeObject = Box<dyn Fn(&str, &str) + Send + Sync>;
+
 /// What every pass and job works with.
 pub struct Context {
     client: Client,
@@ -66,7 +69,7 @@ pub struct Context {
     collections: jobs::Jobs<ObjectKey, account::Ended>,
     audits: jobs::Jobs<policy::Pair, policy::Ended>,
     /// Wakes the reconciler of an account.
-    wake_account: Box<dyn Fn(&str, &str) + Send + Sync>,
+    wake_account: WakeObject,
 }
 
 /// An error with its causes on one line.

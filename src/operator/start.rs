@@ -40,6 +40,7 @@ const CRD_POLL: Duration = Duration::from_secs(2);
 type Wake<K> = (UnboundedSender<ObjectRef<Guarded<K>>>, UnboundedReceiver<ObjectRef<Guarded<K>>>);
 
 /// Runs until SIGTERM or SIGINT.
+#[expect(clippy::too_many_lines, reason = "the parts in the order in which they start and stop")]
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
     // First of all: crates that speak TLS take the process's provider.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -292,6 +293,7 @@ impl Once {
 }
 
 /// A hash over what people write: spec (by generation), annotations and labels.
+#[expect(clippy::unnecessary_wraps, reason = "the filter of a watch takes functions that may find nothing")]
 fn written_by_people<K: Resource>(object: &K) -> Option<u64> {
     let parts = [
         predicates::generation(object),
@@ -302,6 +304,9 @@ fn written_by_people<K: Resource>(object: &K) -> Option<u64> {
     std::hash::Hash::hash(&parts, &mut hash);
     Some(std::hash::Hasher::finish(&hash))
 }
+
+/// Called with the namespace and the name of an object.
+type OnObject = Box<dyn Fn(&str, &str) + Send>;
 
 /// One kind that a controller watches.
 struct Watched<K>
@@ -314,9 +319,9 @@ where
     writer: reflector::store::Writer<Guarded<K>>,
     wakes: UnboundedReceiver<ObjectRef<Guarded<K>>>,
     /// Called with namespace and name whenever an object came or changed, its status too, or went.
-    changed: Box<dyn Fn(&str, &str) + Send>,
+    changed: OnObject,
     /// Called with namespace and name when an object is gone.
-    gone: Box<dyn Fn(&str, &str) + Send>,
+    gone: OnObject,
 }
 
 impl<K> Watched<K>

@@ -57,7 +57,7 @@ pub fn offers(actions: &Scope<ActionSet>) -> Box<[Offer]> {
 /// How wide the resources are.
 pub fn resource_breadths(resources: &Scope<ResourceSet>) -> Arc<[Breadth]> {
     match resources {
-        Scope::Only(set) => set.breadths().into(),
+        Scope::Only(set) => set.breadths(),
         Scope::AllBut(set) => Arc::from([Breadth::AllBut(set.written().map(str::to_owned).collect())]),
         Scope::Missing | Scope::Unreadable => Arc::from([]),
     }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
-use sha2::{Digest as _, Sha256};
 
 use super::outcome::{Collected, Ended, Failure};
 use super::plan::run_now;
@@ -15,7 +14,7 @@ use crate::api::conditions::reason;
 use crate::api::{CallerIdentity, CloudAccount, Digests};
 use crate::model::{AccountProvider, CloudAccountSpec, CoverageEntry, Provider, SnapshotSource, SnapshotSourceType};
 use crate::operator::{Context, clock};
-use crate::snapshot::{SectionKind, SectionStatus, Snapshot};
+use crate::snapshot::{SectionKind, SectionStatus, Snapshot, sha256};
 use crate::store::{AccountKey, Name, StoreError};
 
 /// What one read of the source gave.
@@ -212,8 +211,5 @@ fn digest(snapshots: &[Snapshot], kind: SectionKind) -> String {
         .map(|snapshot| format!("{}={}", snapshot.scope, snapshot.digest(kind)))
         .collect();
     digests.sort_unstable();
-    Sha256::digest(digests.join("\n"))
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    sha256(digests.join("\n").as_bytes())
 }

@@ -17,7 +17,7 @@ const PATIENCE: u32 = 5;
 /// How soon an object whose Secret, ConfigMap or snapshot was refused is looked at again: a look costs one read of the API server.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
 /// The longest back-off after transient failures.
-const LONGEST_BACK_OFF: Duration = Duration::from_secs(300);
+const LONGEST_BACK_OFF: Duration = Duration::from_mins(5);
 /// Longest message of a condition; the API takes 32 KiB, people do not.
 const MESSAGE: usize = 1024;
 /// Coverage entries in status; the report has more, the store has all.
@@ -342,12 +342,13 @@ impl Pass {
         let stalled = conditions::is_true(&self.status.conditions, conditions::STALLED);
         let new_value = run_now(next.account).filter(|value| self.status.last_handled_run_now.as_deref() != Some(value));
         let last = self.status.last_collection.as_ref().map(|last| last.time);
-        let lost = last.is_some() && !next.stored && self.status.failures.is_none();
+        let snapshot_lost = last.is_some() && !next.stored && self.status.failures.is_none();
         let wanted = next.wanted.is_some_and(|wanted| last.is_none_or(|last| last < wanted)) && self.status.failures.is_none();
         let due = self.status.next_collection_time.is_none_or(|due| due <= self.now);
         // The interval may have been made shorter.
         let overdue = self.status.failures.is_none() && last.is_none_or(|last| until(self.now, last, interval).is_zero());
-        if tried != self.generation || new_value.is_some() || lost || wanted || due || overdue || (stalled && next.source_changed) {
+        if tried != self.generation || new_value.is_some() || snapshot_lost || wanted || due || overdue || (stalled && next.source_changed)
+        {
             // What people have changed since it stalled deserves a new judgement.
             if tried != self.generation {
                 conditions::remove(&mut self.status.conditions, conditions::STALLED);
@@ -374,7 +375,7 @@ fn until(now: Timestamp, last: Timestamp, interval: Duration) -> Duration {
 }
 
 fn interval(account: &CloudAccount) -> Duration {
-    account.spec.interval.parse().unwrap_or(Duration::from_secs(6 * 3600))
+    account.spec.interval.parse().unwrap_or(Duration::from_hours(6))
 }
 
 /// 5 s, 10 s, 20 s, … 5 min.

@@ -37,7 +37,7 @@ fn facts(account: &CloudAccount, now: Timestamp) -> Facts<'_> {
     Facts {
         account,
         now,
-        minimum_interval: Duration::from_secs(60),
+        minimum_interval: Duration::from_mins(1),
         store_ephemeral: false,
         refused: None,
         job: JobState::Idle,
@@ -95,6 +95,7 @@ fn condition(plan: &Plan, kind: &str) -> Option<(String, String)> {
     conditions::find(&plan.status.conditions, kind).map(|condition| (condition.status.clone(), condition.reason.clone()))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "to be compared with what `condition` finds")]
 fn is(status: &str, reason: &str) -> Option<(String, String)> {
     Some((status.to_owned(), reason.to_owned()))
 }
@@ -137,7 +138,7 @@ fn after_a_collection_it_rests_until_the_interval_is_over() {
     let account = ready();
     let rest = plan(facts(&account, start() + SignedDuration::from_mins(1)));
     assert!(!rest.start);
-    assert_eq!(rest.again, Some(Duration::from_secs(59 * 60)));
+    assert_eq!(rest.again, Some(Duration::from_mins(59)));
     assert_eq!(Some(&rest.status), account.status.as_ref(), "nothing to write");
     assert!(rest.notes.is_empty());
     let due = plan(facts(&account, start() + SignedDuration::from_mins(60)));
@@ -300,7 +301,7 @@ fn what_is_not_built_yet_stalls_by_name_and_is_never_started() {
 fn an_interval_below_the_operators_minimum_stalls() {
     let account = account();
     let plan = plan(Facts {
-        minimum_interval: Duration::from_secs(7200),
+        minimum_interval: Duration::from_hours(2),
         ..facts(&account, start())
     });
     assert_eq!(condition(&plan, conditions::STALLED), is("True", reason::INTERVAL_TOO_SHORT));
@@ -327,7 +328,7 @@ fn a_namespace_that_may_not_use_the_operators_identity_stalls() {
 fn what_stalled_it_is_forgotten_when_the_spec_is_mended() {
     let account = account();
     let stalled = plan(Facts {
-        minimum_interval: Duration::from_secs(7200),
+        minimum_interval: Duration::from_hours(2),
         ..facts(&account, start())
     });
     let mut mended = applied(&account, &stalled);

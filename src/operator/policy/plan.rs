@@ -115,7 +115,7 @@ pub fn plan(facts: &Facts<'_>) -> Plan {
         again: None,
         notes: Vec::new(),
     };
-    match pass.schedule(policy) {
+    match Pass::schedule(policy) {
         Err(failure) => pass.stall(&failure),
         Ok(_) if policy.spec.suspend => pass.suspended(),
         Ok(schedule) => pass.audits(facts, &selected, schedule.as_ref(), &mut plan),
@@ -160,7 +160,7 @@ impl Pass {
     }
 
     /// What only people can mend, else the schedule.
-    fn schedule(&self, policy: &AuditPolicy) -> Result<Option<Schedule>, Failure> {
+    fn schedule(policy: &AuditPolicy) -> Result<Option<Schedule>, Failure> {
         let unsupported = supported::policy(&policy.spec);
         if !unsupported.is_empty() {
             return Err(Failure::people(reason::NOT_SUPPORTED, supported::message(&unsupported)));

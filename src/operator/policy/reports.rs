@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use kube::api::{ListParams, PostParams};
 use kube::core::ObjectMeta;
 use kube::{Api, Client, ResourceExt as _};
-use sha2::{Digest as _, Sha256};
 
 use crate::api::conditions::{self, NewCondition, Status, reason};
 use crate::api::{
@@ -17,6 +16,7 @@ use crate::api::{
 use crate::model::{Finding, ReportDocument};
 use crate::operator::cluster::{ClusterError, FIELD_MANAGER, apply_status, bounded, delete, owned_by, to_value};
 use crate::report::{Chunk, JoinError, ReportPlan, StoredChunk, join};
+use crate::snapshot::sha256;
 
 /// Label that finds the chunks of a report: its UID, so that a report of the same name that was there before is another.
 pub const REPORT_LABEL: &str = "ciem.dev/report-uid";
@@ -40,8 +40,7 @@ pub struct Written {
 
 /// The name of the report of a policy and an account: both names, cut where they are long, and a hash that keeps them apart.
 pub fn report_name(policy: &str, account: &str) -> String {
-    let hash = Sha256::digest(format!("{policy}/{account}"));
-    let hash: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = sha256(format!("{policy}/{account}").as_bytes()).chars().take(8).collect();
     let cut = |name: &str| name.chars().take(90).collect::<String>().trim_end_matches(['-', '.']).to_owned();
     format!("{}-{}-{hash}", cut(policy), cut(account))
 }

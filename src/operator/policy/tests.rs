@@ -106,6 +106,7 @@ fn condition(plan: &Plan, kind: &str) -> Option<(String, String)> {
     conditions::find(&plan.status.conditions, kind).map(|condition| (condition.status.clone(), condition.reason.clone()))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "to be compared with what `condition` finds")]
 fn is(status: &str, reason: &str) -> Option<(String, String)> {
     Some((status.to_owned(), reason.to_owned()))
 }
