@@ -28,7 +28,7 @@ use support::builder::{AccountBuilder, allow};
 use support::demo::{DATA, SHOP, demo_accounts};
 
 const NAMESPACE: &str = "security";
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// The keys of the demo's reader; they open nothing but the local endpoint.
 const KEY_ID: &str = "AKIAEXAMPLEDEMO00001";
 const KEY: &str = "demo-key-of-the-local-endpoint-0000000001";
@@ -56,9 +56,16 @@ async fn main() -> Result<()> {
             binary: binary()?,
             manifests: repository().join("config/default"),
             server: None,
-            arguments: ["--store", &store.display().to_string(), "--aws-endpoint", endpoint.url(), "--log-format", "text"]
-                .map(str::to_owned)
-                .to_vec(),
+            arguments: [
+                "--store",
+                &store.display().to_string(),
+                "--aws-endpoint",
+                endpoint.url(),
+                "--log-format",
+                "text",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             environment: Vec::new(),
         },
     )
@@ -91,13 +98,21 @@ fn say(what: &str) {
 /// The product, built beside this program.
 fn binary() -> Result<PathBuf> {
     let own = std::env::current_exe()?;
-    let folder = own.parent().and_then(std::path::Path::parent).context("this program has no folder")?;
+    let folder = own
+        .parent()
+        .and_then(std::path::Path::parent)
+        .context("this program has no folder")?;
     let binary = folder.join("ciem");
-    ensure!(binary.is_file(), "{} is not there: build it with `cargo build --bin ciem`", binary.display());
+    ensure!(
+        binary.is_file(),
+        "{} is not there: build it with `cargo build --bin ciem`",
+        binary.display()
+    );
     Ok(binary)
 }
 
 /// The account with a user who may read what the operator reads, and that user's key.
+#[expect(clippy::indexing_slicing, reason = "JSON of the project's own builder")]
 fn with_reader(mut account: Value) -> Value {
     let policy = allow(&["iam:GetAccountAuthorizationDetails"], &["*"]);
     let built = AccountBuilder::new(SHOP)
@@ -138,7 +153,9 @@ async fn reports(client: &Client) -> Result<Vec<AuditReport>> {
     let api: Api<AuditReport> = Api::namespaced(client.clone(), NAMESPACE);
     eventually(PATIENCE, "a report of both accounts", async || {
         let found = api.list(&ListParams::default()).await?.items;
-        let ready = found.iter().all(|report| report.status.as_ref().is_some_and(|status| status.document.is_some()));
+        let ready = found
+            .iter()
+            .all(|report| report.status.as_ref().is_some_and(|status| status.document.is_some()));
         Ok((found.len() == 2 && ready).then_some(found))
     })
     .await
@@ -146,7 +163,11 @@ async fn reports(client: &Client) -> Result<Vec<AuditReport>> {
 
 /// The open findings of one report, worst first, as joined from its chunks.
 async fn print_worst(client: &Client, report: &AuditReport) -> Result<()> {
-    let document = report.status.as_ref().and_then(|status| status.document.as_ref()).context("the report has no document")?;
+    let document = report
+        .status
+        .as_ref()
+        .and_then(|status| status.document.as_ref())
+        .context("the report has no document")?;
     let chunks: Api<ciem::api::AuditReportChunk> = Api::namespaced(client.clone(), NAMESPACE);
     let mut read = Vec::new();
     for reference in &document.manifest.chunks {
@@ -162,9 +183,19 @@ async fn print_worst(client: &Client, report: &AuditReport) -> Result<()> {
     findings.retain(|finding| finding.state == FindingState::Open);
     findings.sort_by(|one, other| other.severity.cmp(&one.severity).then_with(|| one.rule.cmp(&other.rule)));
     let what = if document.scope == DATA { "recorded" } else { "collected" };
-    println!("Worst findings of {} (account {}, {what}), {} open:", report.spec.account_ref.name, document.scope, findings.len());
+    println!(
+        "Worst findings of {} (account {}, {what}), {} open:",
+        report.spec.account_ref.name,
+        document.scope,
+        findings.len()
+    );
     for finding in findings.iter().take(8) {
-        println!("  {:<8} {:<10} {}", finding.severity.as_str(), finding.rule, finding.evidence.summary);
+        println!(
+            "  {:<8} {:<10} {}",
+            finding.severity.as_str(),
+            finding.rule,
+            finding.evidence.summary
+        );
     }
     println!();
     Ok(())
@@ -177,6 +208,11 @@ fn leave_running(plane: &mut ControlPlane, endpoint: &mut AwsEndpoint, operator:
     let endpoint = endpoint.leave_running()?;
     let plane = plane.leave_running()?;
     println!("It goes on running. Use it:\n  export KUBECONFIG={kubeconfig}\n  kubectl get ciem -n {NAMESPACE}");
-    println!("End it:\n  sh {} && sh {} && sh {}", operator.display(), endpoint.display(), plane.display());
+    println!(
+        "End it:\n  sh {} && sh {} && sh {}",
+        operator.display(),
+        endpoint.display(),
+        plane.display()
+    );
     Ok(())
 }

@@ -85,7 +85,13 @@ async fn prometheus_scrapes_and_promtool_has_nothing_to_say() -> Result<()> {
     world.recorded_account("data", &data).await?;
     world.policy("baseline").await?;
     let report = world.report("data").await?;
-    let open = report.status.and_then(|status| status.document).context("no document")?.counts.open.total();
+    let open = report
+        .status
+        .and_then(|status| status.document)
+        .context("no document")?
+        .counts
+        .open
+        .total();
 
     let address = world.operator.url().trim_start_matches("http://").to_owned();
     let mut supervisor = Supervisor::new()?;

@@ -555,6 +555,8 @@ async fn no_log_level_shows_a_secret() {
         .with_max_level(tracing::Level::TRACE)
         .with_writer(move || writer.clone())
         .finish();
+    // With one subscriber alone, what another test's thread meets first is switched off for all: it asks its own thread's subscriber.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let guard = tracing::subscriber::set_default(subscriber);
     collect(&source(&serve(healthy).url), now()).await.unwrap();
     collect(&source(&serve(|_| refusal("ExpiredToken", "expired")).url), now())
