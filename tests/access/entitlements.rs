@@ -5,7 +5,7 @@ use ciem::model::{IdentityKind, Verdict};
 use serde_json::{Value, json};
 
 use super::{DEV, PROD, allow, deny, organization, policy, role, user, user_with, with};
-use crate::support::builder::{AccountBuilder, trust_service};
+use crate::support::builder::{AccountBuilder, document, trust_service};
 
 fn grants(statements: &[Value]) -> Vec<Grant> {
     user_with(statements).grants(&user("a")).collect()
@@ -260,4 +260,27 @@ fn sources_and_faults_are_told_by_scope_and_identity() {
     assert_eq!(organization.unusable(&user("b")), []);
     let coverage = organization.coverage();
     assert!(coverage.is_sorted() && coverage.contains(fault));
+}
+
+/// A Deny of one way to become a role leaves the others open, and nobody comes in by a way that is not theirs (W6).
+#[test]
+fn w6_a_denied_way_leaves_the_others_open() {
+    let oidc = "arn:aws:iam::111111111111:oidc-provider/token.actions.githubusercontent.com";
+    let web = json!({"Effect": "Allow", "Principal": {"Federated": oidc}, "Action": "sts:AssumeRoleWithWebIdentity"});
+    let everybody = |action: &str| json!({"Effect": "Deny", "Principal": "*", "Action": action});
+    let trusts = |statements: Vec<serde_json::Value>| {
+        let account = AccountBuilder::new("111111111111")
+            .role("deploy", document(&statements), |role| role)
+            .build();
+        let snapshots = ciem::snapshot::read(account.to_string().as_bytes(), "account").unwrap();
+        let universe = ciem::graph::Universe::build(&snapshots);
+        let member = universe.members().next().unwrap();
+        member.trusts("arn:aws:iam::111111111111:role/deploy").count()
+    };
+    assert_eq!(trusts(vec![web.clone()]), 1);
+    assert_eq!(trusts(vec![web.clone(), everybody("sts:AssumeRole")]), 1);
+    assert_eq!(trusts(vec![web.clone(), everybody("sts:AssumeRoleWithWebIdentity")]), 0);
+    assert_eq!(trusts(vec![web, everybody("sts:*")]), 0);
+    let wrong_way = json!({"Effect": "Allow", "Principal": {"Federated": oidc}, "Action": "sts:AssumeRole"});
+    assert_eq!(trusts(vec![wrong_way]), 0);
 }

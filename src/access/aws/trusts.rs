@@ -39,19 +39,22 @@ impl Organization {
         let Ok((request, _)) = asked.place(action, &subject.arn) else {
             return Vec::new();
         };
-        let denied = denied_to_all(&document.statements, &request);
+        let denied = WAYS.map(|way| denied_to_all(&document.statements, way, &request));
         let mut trusts = Vec::new();
-        for statement in document
-            .statements
-            .iter()
-            .filter(|statement| statement.effect == Effect::Allow && assumes(statement))
-        {
+        for statement in document.statements.iter().filter(|statement| statement.effect == Effect::Allow) {
             let Scope::Only(principals) = &statement.principals else { continue };
-            let condition = conditions(statement, &request).and(denied.clone().negated()).simplified();
-            if condition.is_false() {
-                continue;
-            }
+            let holds = conditions(statement, &request);
             for from in trusted(principals, subject) {
+                // It comes in by any of its ways that the statement allows and no Deny for everybody closes.
+                let open = WAYS
+                    .iter()
+                    .zip(&denied)
+                    .filter(|(way, _)| uses(&from, way) && names(statement, way));
+                let ways = open.fold(Formula::False, |open, (_, denied)| open.or(denied.clone().negated()));
+                let condition = holds.clone().and(ways).simplified();
+                if condition.is_false() {
+                    continue;
+                }
                 trusts.push(Trust {
                     statement: reference(layer::TRUST, policy, statement),
                     from,
@@ -73,11 +76,23 @@ fn conditions(statement: &Statement, lookup: &impl Lookup) -> Formula<Leaf> {
         .fold(doubt, |formula, test| formula.and(test.evaluate(lookup)))
 }
 
-/// When a Deny keeps everybody out.
-fn denied_to_all(statements: &[Statement], lookup: &impl Lookup) -> Formula<Leaf> {
+/// The ways to become a role; tagging its session alone is none.
+const WAYS: [&str; 3] = ["assumerole", "assumerolewithsaml", "assumerolewithwebidentity"];
+
+/// Whether somebody who is trusted comes in this way: a token of an identity provider is no AWS identity, and the other way round (W6).
+fn uses(from: &Trusted, way: &str) -> bool {
+    match from {
+        Trusted::Everyone => true,
+        Trusted::Federated { .. } => way != "assumerole",
+        _ => way == "assumerole",
+    }
+}
+
+/// When a Deny keeps everybody from coming in this way.
+fn denied_to_all(statements: &[Statement], way: &str, lookup: &impl Lookup) -> Formula<Leaf> {
     let everybody = |statement: &&Statement| {
         statement.effect == Effect::Deny
-            && assumes(statement)
+            && names(statement, way)
             && matches!(&statement.principals, Scope::Only(Principals { not: false, listed }) if listed.contains(&Listed::Everyone))
     };
     statements
@@ -86,20 +101,17 @@ fn denied_to_all(statements: &[Statement], lookup: &impl Lookup) -> Formula<Leaf
         .fold(Formula::False, |formula, statement| formula.or(conditions(statement, lookup)))
 }
 
-/// Whether a statement is about becoming the role, not only about tagging its session.
-fn assumes(statement: &Statement) -> bool {
-    let actions = ["assumerole", "assumerolewithsaml", "assumerolewithwebidentity"];
-    actions.into_iter().any(|name| {
-        let action = super::action::Action {
-            service: "sts".to_owned(),
-            name: name.to_owned(),
-        };
-        match &statement.actions {
-            Scope::Only(set) => set.matches(&action),
-            Scope::AllBut(set) => !set.matches(&action),
-            Scope::Missing | Scope::Unreadable => true,
-        }
-    })
+/// Whether a statement is about coming in this way.
+fn names(statement: &Statement, way: &str) -> bool {
+    let action = super::action::Action {
+        service: "sts".to_owned(),
+        name: way.to_owned(),
+    };
+    match &statement.actions {
+        Scope::Only(set) => set.matches(&action),
+        Scope::AllBut(set) => !set.matches(&action),
+        Scope::Missing | Scope::Unreadable => true,
+    }
 }
 
 fn trusted(principals: &Principals, role: &Subject) -> Vec<Trusted> {
