@@ -252,3 +252,34 @@ async fn a_malformed_snapshot_names_its_place_and_a_mended_one_recovers() -> Res
     println!("{} recovered", ready.name_any());
     Ok(())
 }
+
+/// A recorded account in a Secret: read with the label alone, and the entry that is meant must be clear.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_in_a_secret_needs_the_label_and_a_clear_entry() -> Result<()> {
+    let cluster = shared().await?.cluster();
+    let world = World::start(cluster, "secret", Start::default()).await?;
+    let content = AccountBuilder::new(ACCOUNT).build().to_string();
+    let secret = |labels: serde_json::Value| {
+        json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "recorded", "labels": labels},
+            "stringData": {"account.json": content, "notes": "of May"},
+        })
+        .to_string()
+    };
+    let account = |reference: serde_json::Value| {
+        json!({
+            "apiVersion": "ciem.dev/v1alpha1", "kind": "CloudAccount", "metadata": {"name": "account"},
+            "spec": {"provider": "Snapshot", "snapshot": {"type": "SecretRef", "secretRef": reference}},
+        })
+        .to_string()
+    };
+    world.apply(&secret(json!({}))).await?;
+    world.apply(&account(json!({"name": "recorded"}))).await?;
+    world.account_condition("account", "Stalled", "True", "SecretNotLabelled").await?;
+    world.apply(&secret(json!({"ciem.dev/credential": "true"}))).await?;
+    world.account_condition("account", "Stalled", "True", "SnapshotNotFound").await?;
+    world.apply(&account(json!({"name": "recorded", "key": "account.json"}))).await?;
+    let ready = world.account_condition("account", "Ready", "True", "Succeeded").await?;
+    assert_eq!(ready.status.and_then(|status| status.account), Some(ACCOUNT.to_owned()));
+    Ok(())
+}
