@@ -7,5 +7,6 @@ mod access;
 mod architecture;
 mod audit;
 mod cases;
+mod cli;
 mod snapshot;
 mod support;

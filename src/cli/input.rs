@@ -51,10 +51,10 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
 struct Manifest {
     api_version: String,
     kind: String,
-    spec: AuditPolicySpec,
+    spec: serde_json::Value,
 }
 
-/// The spec of an AuditPolicy manifest (YAML or JSON).
+/// The spec of an AuditPolicy manifest (YAML or JSON). A member that is not known is an error: a mistyped exemption must not be lost.
 pub fn policy(path: &Path) -> Result<AuditPolicySpec, Failure> {
     let name = display(path);
     let bytes = bytes(path)?;
@@ -69,7 +69,16 @@ pub fn policy(path: &Path) -> Result<AuditPolicySpec, Failure> {
         );
         return Err(error).or_exit(Exit::Malformed);
     }
-    Ok(manifest.spec)
+    let mut unknown = Vec::new();
+    let spec = serde_ignored::deserialize(manifest.spec, |path| unknown.push(format!("spec.{path}")))
+        .with_context(|| format!("'{name}': spec"))
+        .or_exit(Exit::Malformed)?;
+    if unknown.is_empty() {
+        Ok(spec)
+    } else {
+        let error = anyhow!("'{name}': an AuditPolicy has no {}: correct or remove it", unknown.join(", "));
+        Err(error).or_exit(Exit::Malformed)
+    }
 }
 
 /// The time of the question: `--now`, else the latest collection time, else the present.
