@@ -238,6 +238,97 @@ fn a_policy_excuses_and_one_that_says_something_unknown_is_refused() {
 }
 
 #[test]
+fn two_states_of_one_account_are_refused() {
+    let folder = Folder::new();
+    let (one, other) = (
+        folder.account(),
+        folder.file("other.json", AccountBuilder::new(ACCOUNT).build().to_string()),
+    );
+    for (first, second) in [(&one, &other), (&other, &one)] {
+        let output = ciem(
+            &[
+                "audit",
+                "--snapshot",
+                first.to_str().unwrap(),
+                "--snapshot",
+                second.to_str().unwrap(),
+            ],
+            b"",
+        );
+        assert_eq!(code(&output), 65);
+        assert!(
+            said(&output).contains("other.json") && said(&output).contains(ACCOUNT),
+            "{}",
+            said(&output)
+        );
+    }
+    assert_eq!(code(&ciem(&["audit", "--snapshot", "-", "--snapshot", "-"], b"{}")), 64);
+}
+
+#[test]
+fn exemptions_that_the_api_server_refuses_are_refused_here() {
+    let folder = Folder::new();
+    let account = folder.account();
+    let good = json!({"name": "e", "rules": ["AWS-EXC-01"], "reason": "r", "approvedBy": "a", "expiresAt": "2999-01-01T00:00:00Z"});
+    let audit = |exemptions: Value, version: &str| {
+        let spec = json!({"accountSelector": {}, "exemptions": exemptions});
+        let manifest = json!({"apiVersion": version, "kind": "AuditPolicy", "metadata": {"name": "p"}, "spec": spec});
+        let policy = folder.file("policy.yaml", manifest.to_string());
+        code(&ciem(
+            &[
+                "audit",
+                "--snapshot",
+                account.to_str().unwrap(),
+                "--policy",
+                policy.to_str().unwrap(),
+            ],
+            b"",
+        ))
+    };
+    let version = "ciem.dev/v1alpha1";
+    assert_eq!(audit(json!([good]), version), 0);
+    assert_eq!(audit(json!([good]), "ciem.dev/v9"), 65);
+    assert_eq!(audit(json!([good, good]), version), 65);
+    for (member, value) in [
+        ("reason", json!(" ")),
+        ("approvedBy", json!("")),
+        ("name", json!("")),
+        ("identity", json!({})),
+        ("rules", json!([])),
+    ] {
+        let mut bad = good.clone();
+        bad[member] = value;
+        assert_eq!(audit(json!([bad]), version), 65, "{member}");
+    }
+}
+
+#[test]
+fn names_from_a_cloud_do_not_speak_to_the_terminal() {
+    let folder = Folder::new();
+    let mut statement = allow_statement(&["s3:GetObject"], &["*"]);
+    statement["Sid"] = json!("x\u{1b}[31m\nallowed");
+    let account = AccountBuilder::new(ACCOUNT)
+        .role("r", trust_service("ec2.amazonaws.com"), |role| {
+            role.inline("p", document(&[statement]))
+        })
+        .build();
+    let path = folder.file("account.json", account.to_string());
+    let principal = format!("arn:aws:iam::{ACCOUNT}:role/r");
+    let output = ciem(
+        &[
+            "can",
+            "--snapshot",
+            path.to_str().unwrap(),
+            &principal,
+            "s3:GetObject",
+            "arn:aws:s3:::b/k",
+        ],
+        b"",
+    );
+    assert!(!output.stdout.contains(&0x1b), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
 fn what_is_built_in_is_printed() {
     let rules: Value = serde_json::from_slice(&ciem(&["rules", "-o", "json"], b"").stdout).unwrap();
     assert!(rules.as_array().unwrap().len() >= 7);

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::exit::{Exit, Failure, OrExit as _};
 use super::input::{self, SnapshotArguments};
+use super::manifest;
 use super::output::{OutputArguments, display};
 use crate::audit;
 use crate::catalogue::Catalogue;
@@ -44,7 +45,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let policy = arguments
         .policy
         .as_deref()
-        .map(input::policy)
+        .map(manifest::policy)
         .transpose()?
         .unwrap_or_else(AuditPolicySpec::default);
     let unsupported = run::unsupported(&policy);

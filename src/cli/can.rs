@@ -11,9 +11,10 @@ use jiff::Timestamp;
 use super::exit::{Exit, Failure, OrExit as _};
 use super::input::{self, SnapshotArguments};
 use super::output::{OutputArguments, display};
-use crate::access::{ContextValue, Decision, LayerAnswer, Matching, Question};
+use crate::access::{ContextValue, Decision, LayerAnswer, Matching, Question, describe};
 use crate::graph::Universe;
-use crate::model::{Residual, Verdict};
+use crate::model::Verdict;
+use crate::report::printable;
 
 /// Flags of `ciem can`.
 #[derive(Debug, Args)]
@@ -119,6 +120,9 @@ fn question(arguments: &Arguments) -> Result<Question, Failure> {
             let text = String::from_utf8(input::bytes(path)?)
                 .map_err(|_| anyhow!("'{}' is not UTF-8", display(path)))
                 .or_exit(Exit::Malformed)?;
+            let json: Result<serde::de::IgnoredAny, _> = serde_json::from_str(&text);
+            json.map_err(|error| anyhow!("'{}' is no JSON: {error}", display(path)))
+                .or_exit(Exit::Malformed)?;
             // As text: the engine's parser sees duplicate keys and names what it cannot evaluate.
             documents.push(serde_json::Value::String(text));
         }
@@ -143,25 +147,21 @@ fn question(arguments: &Arguments) -> Result<Question, Failure> {
 
 /// The answer for people: verdict first, then what each layer said.
 fn table(question: &Question, decision: &Decision) -> String {
-    let mut text = format!(
-        "{} {} on {}: {}\n",
-        question.principal,
-        question.action,
-        question.resource,
-        verdict(decision.verdict)
-    );
-    // Writing to a string does not fail.
-    let _ = writeln!(text, "  why: {} ({})", decision.reason, decision.reason_code.as_str());
-    if let Some(residual) = &decision.residual {
-        let _ = writeln!(text, "  if: {}", sentence(residual));
-    }
-    for answer in &decision.layers {
-        let _ = writeln!(text, "  {}", layer(answer));
-    }
+    let Question {
+        principal,
+        action,
+        resource,
+        ..
+    } = question;
+    let mut lines = vec![format!("{principal} {action} on {resource}: {}", verdict(decision.verdict))];
+    lines.push(format!("  why: {} ({})", decision.reason, decision.reason_code.as_str()));
+    lines.extend(decision.residual.as_ref().map(|residual| format!("  if: {}", describe(residual))));
+    lines.extend(decision.layers.iter().map(|answer| format!("  {}", layer(answer))));
     if !decision.unread_layers.is_empty() {
-        let _ = writeln!(text, "  not read: {}", decision.unread_layers.join(", "));
+        lines.push(format!("  not read: {}", decision.unread_layers.join(", ")));
     }
-    text
+    // Names and values come from a cloud and must not speak to the terminal.
+    lines.iter().map(|line| printable(line) + "\n").collect()
 }
 
 const fn verdict(verdict: Verdict) -> &'static str {
@@ -185,26 +185,4 @@ fn layer(answer: &LayerAnswer) -> String {
         let _ = write!(text, " ({sid})");
     }
     text
-}
-
-/// A residual as a sentence: `aws:SourceIp in 10.0.0.0/8 and not (…)`.
-fn sentence(residual: &Residual) -> String {
-    let join = |parts: &[Residual], word: &str| {
-        parts
-            .iter()
-            .map(|part| match part {
-                Residual::And(inner) | Residual::Or(inner) if inner.len() > 1 => format!("({})", sentence(part)),
-                _ => sentence(part),
-            })
-            .collect::<Vec<_>>()
-            .join(word)
-    };
-    match residual {
-        Residual::And(parts) if parts.is_empty() => "always".to_owned(),
-        Residual::Or(parts) if parts.is_empty() => "never".to_owned(),
-        Residual::And(parts) => join(parts, " and "),
-        Residual::Or(parts) => join(parts, " or "),
-        Residual::Not(part) => format!("not ({})", sentence(part)),
-        Residual::Atom(atom) => atom.text.clone(),
-    }
 }

@@ -1,16 +1,16 @@
 //! Reading what the command line names: snapshots, policies, earlier results.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 use jiff::Timestamp;
-use serde::Deserialize;
 
 use super::exit::{Exit, Failure, OrExit as _};
 use super::output::display;
-use crate::model::AuditPolicySpec;
+use crate::model::Provider;
 use crate::snapshot::{self, Snapshot};
 
 /// Which snapshots a question is asked of.
@@ -24,10 +24,23 @@ pub struct SnapshotArguments {
 impl SnapshotArguments {
     /// All snapshots of all files.
     pub fn read(&self) -> Result<Vec<Snapshot>, Failure> {
-        let mut snapshots = Vec::new();
+        if self.files.iter().filter(|path| *path == Path::new("-")).count() > 1 {
+            return Err(anyhow!("standard input can be read once: give '-' once")).or_exit(Exit::Usage);
+        }
+        let mut snapshots: Vec<Snapshot> = Vec::new();
+        let mut read_from: BTreeMap<(Provider, String), String> = BTreeMap::new();
         for path in &self.files {
+            let name = display(path);
             let bytes = bytes(path)?;
-            snapshots.extend(snapshot::read(&bytes, &display(path)).or_exit(Exit::Malformed)?);
+            for snapshot in snapshot::read(&bytes, &name).or_exit(Exit::Malformed)? {
+                let account = (snapshot.provider, snapshot.scope.clone());
+                // Which of two states of an account is meant, nobody can know.
+                if let Some(first) = read_from.insert(account, name.clone()) {
+                    let account = format!("{} {}", snapshot.provider.as_str(), snapshot.scope);
+                    return Err(anyhow!("'{first}' and '{name}' are both of {account}: give one of them")).or_exit(Exit::Malformed);
+                }
+                snapshots.push(snapshot);
+            }
         }
         Ok(snapshots)
     }
@@ -43,42 +56,6 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     };
     read.with_context(|| format!("failed to read '{}'", display(path)))
         .or_exit(Exit::Unreadable)
-}
-
-/// An AuditPolicy manifest, as kubectl takes it.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Manifest {
-    api_version: String,
-    kind: String,
-    spec: serde_json::Value,
-}
-
-/// The spec of an AuditPolicy manifest (YAML or JSON). A member that is not known is an error: a mistyped exemption must not be lost.
-pub fn policy(path: &Path) -> Result<AuditPolicySpec, Failure> {
-    let name = display(path);
-    let bytes = bytes(path)?;
-    let manifest: Manifest = serde_saphyr::from_slice(&bytes)
-        .with_context(|| format!("'{name}' is no AuditPolicy manifest"))
-        .or_exit(Exit::Malformed)?;
-    if manifest.kind != "AuditPolicy" || !manifest.api_version.starts_with("ciem.dev/") {
-        let error = anyhow!(
-            "'{name}' holds {} {}, an AuditPolicy of ciem.dev is needed",
-            manifest.api_version,
-            manifest.kind
-        );
-        return Err(error).or_exit(Exit::Malformed);
-    }
-    let mut unknown = Vec::new();
-    let spec = serde_ignored::deserialize(manifest.spec, |path| unknown.push(format!("spec.{path}")))
-        .with_context(|| format!("'{name}': spec"))
-        .or_exit(Exit::Malformed)?;
-    if unknown.is_empty() {
-        Ok(spec)
-    } else {
-        let error = anyhow!("'{name}': an AuditPolicy has no {}: correct or remove it", unknown.join(", "));
-        Err(error).or_exit(Exit::Malformed)
-    }
 }
 
 /// The time of the question: `--now`, else the latest collection time, else the present.

@@ -4,6 +4,7 @@ mod audit;
 mod can;
 mod exit;
 mod input;
+mod manifest;
 #[cfg(feature = "operator")]
 mod operator;
 mod output;

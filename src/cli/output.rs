@@ -15,7 +15,7 @@ pub struct OutputArguments {
     #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
     /// No colours, whatever the terminal can do.
-    #[arg(long, env = "NO_COLOR", value_parser = clap::builder::FalseyValueParser::new(), num_args = 0)]
+    #[arg(long)]
     no_color: bool,
     /// Only the result: no notes on standard error.
     #[arg(short, long)]
@@ -62,9 +62,14 @@ impl OutputArguments {
     pub fn style(&self) -> Style {
         let terminal = self.out.is_none() && std::io::stdout().is_terminal();
         let width = std::env::var_os("COLUMNS").and_then(|value| value.to_str()?.parse().ok());
+        // By convention any value of NO_COLOR but an empty one says no.
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Style {
-            width: width.or_else(|| terminal.then(comfy_table_width).flatten()),
-            color: terminal && !self.no_color,
+            // A terminal that does not know its width says 0.
+            width: width
+                .or_else(|| terminal.then(comfy_table_width).flatten())
+                .filter(|width| *width > 0),
+            color: terminal && !self.no_color && !no_color,
         }
     }
 }

@@ -25,7 +25,7 @@ pub use bounds::{
 pub use chunk::{Chunk, DecodeError, JoinError, SCHEMA, StoredChunk, decode, join};
 pub use document::{AuditDocument, ParseError};
 pub use plan::{ReportInput, ReportPlan, plan};
-pub use render::{Format, Style};
+pub use render::{Format, Style, printable};
 
 use serde::Serialize;
 

@@ -3,6 +3,8 @@
 mod csv;
 mod table;
 
+pub use table::printable;
+
 use std::str::FromStr;
 
 use super::{AuditDocument, ReportError, canonical};

@@ -152,7 +152,7 @@ fn bold(cell: Cell, style: Style) -> Cell {
 }
 
 /// The text with control characters spelled out: names come from a cloud and must not speak to the terminal.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     // Bidirectional controls reorder what is shown around them.
     let hidden = |character: char| {
         character.is_control() || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
