@@ -262,6 +262,70 @@ fn sources_and_faults_are_told_by_scope_and_identity() {
     assert!(coverage.is_sorted() && coverage.contains(fault));
 }
 
+/// An explicit Deny of the trusted wins, one of somebody else changes nothing (W1, W15).
+#[test]
+fn w15_a_deny_of_the_trusted_takes_the_trust_away() {
+    let other = "222222222222";
+    let statement = |effect: &str, member: &str, principal: Value, condition: Value| {
+        let mut statement = json!({"Effect": effect, "Action": "sts:AssumeRole"});
+        statement[member] = principal;
+        if !condition.is_null() {
+            statement["Condition"] = condition;
+        }
+        statement
+    };
+    let aws = |name: &str| json!({"AWS": name});
+    let allow = |principal: Value| statement("Allow", "Principal", principal, Value::Null);
+    let deny = |member: &str, principal: Value| statement("Deny", member, principal, Value::Null);
+    let user = format!("arn:aws:iam::{other}:user/u");
+    let account = json!({"AWS": other});
+    assert!(trusts(policy(&[allow(account.clone()), deny("Principal", account.clone())])).is_empty());
+    assert!(trusts(policy(&[allow(aws(&user)), deny("Principal", aws(other))])).is_empty());
+    assert_eq!(
+        trusts(policy(&[allow(account.clone()), deny("Principal", aws(&user))])).len(),
+        1,
+        "one of many"
+    );
+    let own_root = aws(&format!("arn:aws:iam::{PROD}:root"));
+    assert!(trusts(policy(&[allow(account.clone()), deny("NotPrincipal", own_root.clone())])).is_empty());
+    assert_eq!(
+        trusts(policy(&[allow(json!("*")), deny("NotPrincipal", own_root)])),
+        [(Trusted::OwnScope, None)]
+    );
+    let condition = json!({"StringNotEquals": {"sts:ExternalId": "abc"}});
+    let guarded = policy(&[allow(account.clone()), statement("Deny", "Principal", account, condition)]);
+    assert_eq!(trusts(guarded)[0].1.as_deref(), Some("sts:ExternalId = abc"));
+}
+
+/// An identity that stands twice in a file has two states: nothing is known of it, and nothing is lost.
+#[test]
+fn an_identity_that_is_read_twice_is_not_judged() {
+    let role = |policy: Option<Value>| {
+        let built = AccountBuilder::new(PROD).role("a", trust_service("ec2.amazonaws.com"), |role| match &policy {
+            Some(policy) => role.inline("p", policy.clone()),
+            None => role,
+        });
+        built.build()["RoleDetailList"][0].clone()
+    };
+    let admin = role(Some(document(&[json!({"Effect": "Allow", "Action": "*", "Resource": "*"})])));
+    for roles in [[admin.clone(), role(None)], [role(None), admin]] {
+        let mut account = AccountBuilder::new(PROD).build();
+        account["RoleDetailList"] = json!(roles);
+        let snapshots = ciem::snapshot::read(account.to_string().as_bytes(), "account").unwrap();
+        let universe = ciem::graph::Universe::build(&snapshots);
+        let question = ciem::access::Question {
+            principal: format!("arn:aws:iam::{PROD}:role/a"),
+            action: "s3:GetObject".into(),
+            resource: "arn:aws:s3:::b/k".into(),
+            ..ciem::access::Question::default()
+        };
+        assert_eq!(universe.decide(&question).verdict, Verdict::Unknown);
+        let member = universe.members().next().unwrap();
+        assert!(!member.unusable(&question.principal).is_empty());
+        assert_eq!(member.identities().count(), 1);
+    }
+}
+
 /// A Deny of one way to become a role leaves the others open, and nobody comes in by a way that is not theirs (W6).
 #[test]
 fn w6_a_denied_way_leaves_the_others_open() {

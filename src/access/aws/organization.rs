@@ -97,6 +97,7 @@ impl Organization {
 
     /// Sorts and indexes what was read.
     pub(super) fn of(accounts: Vec<Account>, subjects: Vec<Subject>, resources: Vec<Owned>, faults: Faults) -> Self {
+        let (subjects, faults) = told_apart(subjects, faults);
         let mut organization = Self {
             accounts,
             subjects,
@@ -164,5 +165,39 @@ impl Organization {
             }
             asked = asked.rsplit_once('/')?.0;
         }
+    }
+}
+
+/// An identity that was read twice has two states, and nobody can say which holds: what it may do is not known.
+fn told_apart(mut subjects: Vec<Subject>, mut faults: Faults) -> (Vec<Subject>, Faults) {
+    subjects.sort_by(|a, b| a.arn.cmp(&b.arn));
+    let mut kept: Vec<Subject> = Vec::with_capacity(subjects.len());
+    for subject in subjects {
+        match kept.last_mut() {
+            Some(last) if last.arn == subject.arn => last.make_ambiguous(&mut faults),
+            _ => kept.push(subject),
+        }
+    }
+    (kept, faults)
+}
+
+impl Subject {
+    fn make_ambiguous(&mut self, faults: &mut Faults) {
+        let source = match self.kind {
+            IdentityKind::Role => section::ROLES,
+            IdentityKind::Group => section::GROUPS,
+            _ => section::USERS,
+        };
+        let reason = "the identity appears more than once in what was read: which state holds is not known";
+        faults.add(source, &self.arn, "", reason);
+        faults.add(source, &self.arn, "AssumeRolePolicyDocument", reason);
+        self.policies = vec![Attached {
+            name: Arc::clone(&self.arn),
+            form: "inline",
+            via: None,
+            document: None,
+        }];
+        self.trust = None;
+        self.boundary = None;
     }
 }

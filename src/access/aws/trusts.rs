@@ -39,19 +39,23 @@ impl Organization {
         let Ok((request, _)) = asked.place(action, &subject.arn) else {
             return Vec::new();
         };
-        let denied = WAYS.map(|way| denied_to_all(&document.statements, way, &request));
+        let denies: Vec<&Statement> = document
+            .statements
+            .iter()
+            .filter(|statement| statement.effect == Effect::Deny)
+            .collect();
         let mut trusts = Vec::new();
         for statement in document.statements.iter().filter(|statement| statement.effect == Effect::Allow) {
             let Scope::Only(principals) = &statement.principals else { continue };
             let holds = conditions(statement, &request);
-            for from in trusted(principals, subject) {
-                // It comes in by any of its ways that the statement allows and no Deny for everybody closes.
-                let open = WAYS
-                    .iter()
-                    .zip(&denied)
-                    .filter(|(way, _)| uses(&from, way) && names(statement, way));
-                let ways = open.fold(Formula::False, |open, (_, denied)| open.or(denied.clone().negated()));
-                let condition = holds.clone().and(ways).simplified();
+            for listed in left_of(statement, principals, &denies, &request) {
+                let from = one(&listed, subject);
+                // It comes in by any of its ways that the statement allows and no Deny closes.
+                let ways = WAYS.into_iter().filter(|way| uses(&from, way) && names(statement, way));
+                let open = ways.fold(Formula::False, |open, way| {
+                    open.or(denied(&denies, &listed, way, &request).negated())
+                });
+                let condition = holds.clone().and(open).simplified();
                 if condition.is_false() {
                     continue;
                 }
@@ -88,17 +92,58 @@ fn uses(from: &Trusted, way: &str) -> bool {
     }
 }
 
-/// When a Deny keeps everybody from coming in this way.
-fn denied_to_all(statements: &[Statement], way: &str, lookup: &impl Lookup) -> Formula<Leaf> {
-    let everybody = |statement: &&Statement| {
-        statement.effect == Effect::Deny
-            && names(statement, way)
-            && matches!(&statement.principals, Scope::Only(Principals { not: false, listed }) if listed.contains(&Listed::Everyone))
-    };
-    statements
+/// When a Deny keeps all that are meant by a listed principal from coming in this way (W1, W15).
+fn denied(denies: &[&Statement], listed: &Listed, way: &str, lookup: &impl Lookup) -> Formula<Leaf> {
+    denies
         .iter()
-        .filter(everybody)
-        .fold(Formula::False, |formula, statement| formula.or(conditions(statement, lookup)))
+        .filter(|deny| names(deny, way) && reaches(deny, listed))
+        .fold(Formula::False, |formula, deny| formula.or(conditions(deny, lookup)))
+}
+
+/// Whether a Deny reaches everybody that a listed principal means. One that reaches some of them leaves the trust as it is.
+fn reaches(deny: &Statement, listed: &Listed) -> bool {
+    let Scope::Only(principals) = &deny.principals else { return false };
+    if principals.not {
+        // Who is spared: the same, or somebody inside of it.
+        !principals
+            .listed
+            .iter()
+            .any(|spared| holds(spared, listed) || holds(listed, spared))
+    } else {
+        principals.listed.iter().any(|denied| holds(denied, listed))
+    }
+}
+
+/// Whether one listed principal means everybody that another means.
+fn holds(wider: &Listed, narrower: &Listed) -> bool {
+    match (wider, narrower) {
+        (Listed::Everyone, _) => true,
+        (Listed::Account(one, _), Listed::Account(other, _)) => one == other,
+        (Listed::Account(id, _), Listed::Arn(arn)) => account_of(arn) == Some(&**id),
+        _ => wider == narrower,
+    }
+}
+
+/// Whom an allow statement means: as listed, but that `*` beside an unconditional Deny with NotPrincipal leaves those that it spares.
+fn left_of(allow: &Statement, principals: &Principals, denies: &[&Statement], lookup: &impl Lookup) -> Vec<Listed> {
+    // Allow with NotPrincipal reads as public (W15).
+    let listed = if principals.not {
+        vec![Listed::Everyone]
+    } else {
+        principals.listed.clone()
+    };
+    let spared = denies.iter().find_map(|deny| match &deny.principals {
+        Scope::Only(Principals { not: true, listed })
+            if WAYS.iter().all(|way| names(deny, way) || !names(allow, way)) && conditions(deny, lookup).is_true() =>
+        {
+            Some(listed)
+        }
+        _ => None,
+    });
+    match spared {
+        Some(spared) if listed.contains(&Listed::Everyone) => spared.clone(),
+        _ => listed,
+    }
 }
 
 /// Whether a statement is about coming in this way.
@@ -112,14 +157,6 @@ fn names(statement: &Statement, way: &str) -> bool {
         Scope::AllBut(set) => !set.matches(&action),
         Scope::Missing | Scope::Unreadable => true,
     }
-}
-
-fn trusted(principals: &Principals, role: &Subject) -> Vec<Trusted> {
-    // Allow with NotPrincipal reads as public (W15).
-    if principals.not {
-        return vec![Trusted::Everyone];
-    }
-    principals.listed.iter().map(|listed| one(listed, role)).collect()
 }
 
 fn one(listed: &Listed, role: &Subject) -> Trusted {

@@ -144,7 +144,17 @@ impl<'a, 'r> Evaluation<'a, 'r> {
     pub fn run(mut self) -> Outcome<'a> {
         let action = &self.request.action;
         if action.service == "sts" && FREE.contains(&action.name.as_str()) {
-            return self.by_service(Formula::True, "grant");
+            // They need no permission, but a signature, and a federation session gets no further session (W9).
+            let refused = match self.request.caller.kind {
+                CallerKind::Anonymous => true,
+                CallerKind::FederatedUser { .. } => action.name != "getcalleridentity",
+                _ => false,
+            };
+            return if refused {
+                self.by_service(Formula::False, "no-grant")
+            } else {
+                self.by_service(Formula::True, "grant")
+            };
         }
         if let Some(code) = self.never() {
             return self.by_service(Formula::False, code);
