@@ -348,3 +348,35 @@ fn w6_a_denied_way_leaves_the_others_open() {
     let wrong_way = json!({"Effect": "Allow", "Principal": {"Federated": oidc}, "Action": "sts:AssumeRole"});
     assert_eq!(trusts(vec![wrong_way]), 0);
 }
+
+/// What is no resource and no action has no answer.
+#[test]
+fn a_mistyped_resource_or_action_has_no_answer() {
+    let account = AccountBuilder::new(PROD).role(
+        "a",
+        document(&[json!({"Effect": "Allow", "Action": "*", "Resource": "*"})]),
+        |role| role.inline("p", document(&[json!({"Effect": "Allow", "Action": "*", "Resource": "*"})])),
+    );
+    let organization = organization(vec![account.build()]);
+    let ask = |action: &str, resource: &str| {
+        let question = ciem::access::Question {
+            principal: role("a"),
+            action: action.into(),
+            resource: resource.into(),
+            ..ciem::access::Question::default()
+        };
+        organization.decide(&question).verdict
+    };
+    for resource in ["b/x", "", "arn", "arn:aws:s3", "arn:aws:iam::999:role/x"] {
+        assert_eq!(ask("s3:GetObject", resource), Verdict::Unknown, "{resource}");
+    }
+    assert_eq!(ask("s3:Get Object", "*"), Verdict::Unknown);
+    for resource in [
+        "*",
+        "arn:aws:ec2:*",
+        "arn:aws:ec2:eu-west-1:111111111111:instance/i-0",
+        "arn:aws:iam::aws:policy/X",
+    ] {
+        assert_eq!(ask("ec2:StartInstances", resource), Verdict::Allowed, "{resource}");
+    }
+}

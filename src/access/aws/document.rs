@@ -16,6 +16,8 @@ pub struct Document {
     pub statements: Vec<Statement>,
     /// Nothing of it can be evaluated: every answer that it could touch is unknown.
     pub unreadable: bool,
+    /// Places of the statements that deny, or may.
+    denials: Vec<usize>,
     problems: Vec<Problem>,
 }
 
@@ -57,11 +59,18 @@ impl Document {
             mut problems,
         } = reader;
         problems.sort_unstable();
+        let denies = |(at, statement): (usize, &Statement)| (statement.effect != Effect::Allow).then_some(at);
         Self {
+            denials: statements.iter().enumerate().filter_map(denies).collect(),
             statements,
             unreadable,
             problems,
         }
+    }
+
+    /// The statements that deny, or may: what one grant is held against, however many others the document has.
+    pub fn denials(&self) -> impl Iterator<Item = &Statement> {
+        self.denials.iter().filter_map(|at| self.statements.get(*at))
     }
 
     /// What could not be evaluated, standing in such a policy.

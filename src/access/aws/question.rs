@@ -57,6 +57,12 @@ pub enum Unplaced {
     AccountNotRead,
 }
 
+/// A mistyped resource must not pass a "must not" test for ever. Patterns may be cut anywhere.
+fn is_resource(text: &str) -> bool {
+    let named = |arn: Arn<'_>| arn.account.is_empty() || is_account_id(arn.account) || arn.account == "aws";
+    text.contains(['*', '?']) || Arn::parse(text).is_some_and(named)
+}
+
 impl Organization {
     /// Answers one question.
     pub(super) fn answer(&self, question: &Question) -> Decision {
@@ -66,12 +72,21 @@ impl Organization {
                 format!("the principal '{}' is not in what was read", question.principal),
             );
         };
-        let Some(action) = Wanted::parse(&question.action) else {
+        let Some(action) = Wanted::parse(&question.action).filter(|_| !question.action.contains(char::is_whitespace)) else {
             return unknown(
                 "action-malformed",
                 format!("'{}' is no action: write service:Name", question.action),
             );
         };
+        if !is_resource(&question.resource) {
+            return unknown(
+                "resource-malformed",
+                format!(
+                    "'{}' is no resource: write an ARN of six parts, or * for actions without resource",
+                    question.resource
+                ),
+            );
+        }
         let resource_account = question.provider.get("resourceAccount").and_then(Value::as_str);
         let asked = Asked {
             organization: self,

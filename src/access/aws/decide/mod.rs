@@ -307,7 +307,7 @@ impl<'a, 'r> Evaluation<'a, 'r> {
         if let Some((policy, statement)) = self.only {
             let subject = caller.subject();
             let policies = subject.map_or(&[][..], |subject| &subject.policies);
-            let mut deny = self.gather(layer::IDENTITY, policies, |effect| effect != Effect::Allow).deny;
+            let mut deny = self.gather(layer::IDENTITY, policies, true).deny;
             if subject.is_some_and(|subject| !subject.missing_groups.is_empty()) {
                 deny = deny.or(Formula::Unknown);
             }
@@ -376,7 +376,7 @@ impl<'a, 'r> Evaluation<'a, 'r> {
 
     /// What the statements of identity-like policies allow and deny.
     fn statements(&mut self, name: &'static str, policies: &'a [Attached]) -> Sides {
-        let sides = self.gather(name, policies, |_| true);
+        let sides = self.gather(name, policies, false);
         if sides.allow.is_false() {
             self.silent(name, policies);
         }
@@ -394,8 +394,8 @@ impl<'a, 'r> Evaluation<'a, 'r> {
         });
     }
 
-    /// The same for statements of some effects.
-    fn gather(&mut self, name: &'static str, policies: &'a [Attached], wanted: impl Fn(Effect) -> bool) -> Sides {
+    /// What statements allow and deny; `denials`: only of those that deny, or may.
+    fn gather(&mut self, name: &'static str, policies: &'a [Attached], denials: bool) -> Sides {
         let mut sides = Sides {
             allow: Formula::False,
             deny: Formula::False,
@@ -412,7 +412,9 @@ impl<'a, 'r> Evaluation<'a, 'r> {
                 });
                 continue;
             };
-            for statement in document.statements.iter().filter(|statement| wanted(statement.effect)) {
+            let all = (!denials).then(|| document.statements.iter()).into_iter().flatten();
+            let some = denials.then(|| document.denials()).into_iter().flatten();
+            for statement in all.chain(some) {
                 let applies = statement.applies(self.request, Role::Identity);
                 if applies.is_false() {
                     continue;
