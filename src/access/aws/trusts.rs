@@ -124,7 +124,7 @@ fn holds(wider: &Listed, narrower: &Listed) -> bool {
     }
 }
 
-/// Whom an allow statement means: as listed, but that `*` beside an unconditional Deny with NotPrincipal leaves those that it spares.
+/// Whom an allow statement means: as listed, but that `*` beside an unconditional Deny with `NotPrincipal` leaves those that it spares.
 fn left_of(allow: &Statement, principals: &Principals, denies: &[&Statement], lookup: &impl Lookup) -> Vec<Listed> {
     // Allow with NotPrincipal reads as public (W15).
     let listed = if principals.not {
